@@ -1,0 +1,302 @@
+"""Assistant: the one way through the house. question → plan → SQL → guard → engine → narration.
+
+Wires the stages and keeps nothing between questions but one snapshot of the warehouse's names.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from ulid import ULID
+
+from assistant.config import Config
+from assistant.engines import duckdb_engine
+from assistant.engines.duckdb_engine import DuckDBEngine
+from assistant.engines.engine import Engine
+from assistant.errors import AssistantError, Clarify, Refused
+from assistant.ledger.audit import Ledger
+from assistant.planning import local
+from assistant.planning.local import Context
+from assistant.semantics import bind, catalog, model, vocabulary
+from assistant.semantics.catalog import Catalog
+from assistant.semantics.lexicon import Lexicon
+from assistant.semantics.model import SemanticModel
+from assistant.sql import compile as sql_compile
+from assistant.sql import guard, policy
+from assistant.telling import narrate
+from assistant.telling.understood import understood
+from assistant.values import (
+    Access,
+    Answer,
+    AnswerColumn,
+    CheckedQuery,
+    Clarification,
+    Filter,
+    Limits,
+    Question,
+    QueryPlan,
+    Reading,
+    Rows,
+)
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """One version of the warehouse, understood: its names, its words."""
+
+    version: tuple[int, int]
+    catalog: Catalog
+    model: SemanticModel
+    lexicon: Lexicon
+
+
+class Assistant:
+    """Answers questions and checked SQL over one warehouse file. Threads may share it."""
+
+    def __init__(self, config: Config, engine: Engine | None = None, surface: str = "python") -> None:
+        self.config = config
+        self.surface = surface
+        self.limits = Limits(seconds=config.query_seconds, memory_mb=config.query_memory_mb)
+        self.engine: Engine = engine or DuckDBEngine(config.warehouse, self.limits)
+        self.ledger = Ledger(config.ledger_path)
+        self._warehouse: Warehouse | None = None
+        self._accesses: dict[tuple[str, str | None], Access] = {}
+
+    # --- the warehouse ----------------------------------------------------------------------------
+
+    @cached_property
+    def vocabulary(self) -> vocabulary.Vocabulary:
+        return vocabulary.read(self.config.schemas)
+
+    @cached_property
+    def schema(self) -> SemanticModel:
+        return model.read(self.config.schemas)
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The current version's names; read anew when a load has published another."""
+        version = duckdb_engine.file_version(self.config.warehouse)
+        if self._warehouse is None or self._warehouse.version != version:
+            connection = duckdb_engine.open_locked(self.config.warehouse, self.limits)
+            try:
+                self._warehouse = read_warehouse(
+                    lambda text: connection.cursor().execute(text).fetchall(), self.schema, self.vocabulary, version
+                )
+            finally:
+                connection.close()
+            self._accesses.clear()
+        return self._warehouse
+
+    def access(self, user: str | None) -> Access:
+        """What this user may see. Raises Refused for a user that is not listed, or whose policy can't be read."""
+        house = self.warehouse
+        key = (house.catalog.data_version, user)
+        if key not in self._accesses:
+            self._accesses[key] = user_access(user, house, self.limits)
+        return self._accesses[key]
+
+    # --- questions -----------------------------------------------------------------------------------
+
+    def ask(self, question: Question) -> Answer:
+        """One answer; errors become answers with their status. Recorded in the ledger."""
+        started = time.perf_counter()
+        answer_id = str(ULID())
+        thread = question.thread
+        try:
+            answer = self._answer(question, answer_id)
+        except Clarify as error:
+            answer = Answer(
+                "clarify", answer_id, question.text, clarify=Clarification(error.question, error.options), error=None
+            )
+        except AssistantError as error:
+            status = "refused" if isinstance(error, Refused) else "error"
+            answer = Answer(status, answer_id, question.text, error=str(error))  # type: ignore[arg-type]
+        timings = {**answer.timings_ms, "total": round((time.perf_counter() - started) * 1000, 1)}
+        answer = replace(answer, thread=thread, user=question.user, timings_ms=timings)
+        version = self._warehouse.catalog.data_version if self._warehouse else ""
+        self.ledger.record(answer, self.surface, version)
+        return answer
+
+    def _answer(self, question: Question, answer_id: str) -> Answer:
+        clock = _Clock()
+        house = self.warehouse
+        access = self.access(question.user)
+        today = question.today or datetime.now(UTC).date()
+        context = Context(
+            today=today,
+            previous=self.ledger.last_plan(question.thread, question.user),
+            reporting=self.config.reporting_currency,
+        )
+
+        def run(plan: QueryPlan) -> Sequence[tuple[Any, ...]]:
+            return self._run(plan, house, access)[1].rows
+
+        lexicon = visible(house, access, self._run_sql)
+        reading = local.read(question.text, lexicon, context, run)
+        clock.lap("plan")
+        statement = sql_compile.compile(
+            reading.plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start
+        )
+        checked = guard.check(statement.tree, access)
+        clock.lap("guard")
+        rows = self.engine.run(checked, owner=question.user)
+        clock.lap("execute")
+        answer = self._told(question, answer_id, reading, statement, rows, house, access)
+        clock.lap("narrate")
+        return replace(answer, timings_ms=clock.laps)
+
+    def _run(self, plan: QueryPlan, house: Warehouse, access: Access) -> tuple[Sequence[AnswerColumn], Rows]:
+        statement = sql_compile.compile(plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
+        return statement.columns, self.engine.run(guard.check(statement.tree, access))
+
+    def _run_sql(self, text: str, access: Access) -> Rows:
+        return self.engine.run(guard.check(text, access))
+
+    def _told(
+        self,
+        question: Question,
+        answer_id: str,
+        reading: Reading,
+        statement: sql_compile.Statement,
+        rows: Rows,
+        house: Warehouse,
+        access: Access,
+    ) -> Answer:
+        columns, values = _one_currency(statement.columns, rows.rows)
+        told = narrate.tell(reading.plan, columns, values, house.model, house.catalog)
+        assumptions = (*reading.assumptions, *((access.note,) if access.note else ()))
+        return Answer(
+            status="answered",
+            answer_id=answer_id,
+            question=question.text,
+            understood=understood(reading.plan, house.model),
+            answer=told,
+            columns=columns,
+            rows=values,
+            truncated=rows.truncated,
+            period=reading.plan.period,
+            sql=statement.sql,
+            planner="local",
+            confidence=reading.confidence,
+            assumptions=assumptions,
+            plan=reading.plan,
+        )
+
+    # --- statements ------------------------------------------------------------------------------------
+
+    def check(self, text: str, user: str | None = None) -> CheckedQuery:
+        """Only validates. Raises GuardRefusal."""
+        return guard.check(text, self.access(user))
+
+    def run(self, text: str, user: str | None = None) -> tuple[CheckedQuery, Rows]:
+        """Validates, applies the user's row policy, runs."""
+        checked = self.check(text, user)
+        return checked, self.engine.run(checked, owner=user)
+
+    def close(self) -> None:
+        self.engine.close()
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = round((now - self._last) * 1000, 2)
+        self._last = now
+
+
+def read_warehouse(
+    read: catalog.Reader, schema: SemanticModel, words: vocabulary.Vocabulary, version: tuple[int, int] = (0, 0)
+) -> Warehouse:
+    """The names of one warehouse version, through a trusted reader."""
+    held = catalog.read(read)
+    bound = bind.bind(schema, held, words)
+    return Warehouse(version, held, bound, Lexicon(bound, held, words))
+
+
+def user_access(user: str | None, house: Warehouse, limits: Limits) -> Access:
+    """The Access of one user. Raises Refused for unknown users and unreadable policies."""
+    if user is None:
+        return policy.access(house.model, house.catalog, limits)
+    row = next((r for r in house.catalog.small.get("users", ()) if str(r["user"]) == user), None)
+    if row is None:
+        raise Refused(f"{user!r} is not in the list of users; an administrator can add them with `askcost load`.")
+    words = str(row.get("row_policy") or "").strip()
+    filters: tuple[Filter, ...] = ()
+    if words:
+        try:
+            filters = local.filters(words, house.lexicon)
+        except AssistantError as error:
+            raise Refused(f"The row policy of {user!r} can't be read, so nothing is shown: {error}") from None
+    return policy.access(
+        house.model,
+        house.catalog,
+        limits,
+        user=user,
+        role=str(row.get("role") or "analyst"),
+        policy=filters,
+        words=words,
+        same=house.lexicon.vocabulary.same_concept,
+    )
+
+
+def check_policies(read: catalog.Reader, config: Config) -> None:
+    """Raises Refused when a loaded user's row policy names something that is not in the data."""
+    house = read_warehouse(read, model.read(config.schemas), vocabulary.read(config.schemas))
+    if "cost_and_usage" not in house.catalog.tables:
+        return
+    for row in house.catalog.small.get("users", ()):
+        user_access(str(row["user"]), house, Limits())
+
+
+def visible(house: Warehouse, access: Access, run: Callable[[str, Access], Rows]) -> Lexicon:
+    """The lexicon as this user knows it: values outside the row policy do not exist."""
+    if access.note is None:
+        return house.lexicon
+    held = replace(house.catalog, values=tuple(_visible_values(house, access, run)))
+    return Lexicon(house.model, held, house.lexicon.vocabulary)
+
+
+def _visible_values(house: Warehouse, access: Access, run: Callable[[str, Access], Rows]) -> Iterable[Any]:
+    by_field: dict[tuple[str, str], list[Any]] = {}
+    for value in house.catalog.values:
+        by_field.setdefault((value.table, value.field), []).append(value)
+    keys = {e.field: e.tag_key for e in house.catalog.extra if e.tag_key is not None}
+    unlimited = replace(access, limits=replace(access.limits, rows=50_000))
+    for (table, field), values in by_field.items():
+        if table not in access.tables:
+            continue
+        column = f"Tags['{keys[field].replace(chr(39), chr(39) * 2)}']" if field in keys else f'"{field}"'
+        rows = run(f"SELECT DISTINCT {column} AS value FROM {table} WHERE {column} IS NOT NULL", unlimited)
+        seen = {str(r[0]) for r in rows.rows}
+        yield from (v for v in values if v.value in seen)
+
+
+def _one_currency(
+    columns: Sequence[AnswerColumn], rows: Sequence[tuple[Any, ...]]
+) -> tuple[tuple[AnswerColumn, ...], tuple[tuple[Any, ...], ...]]:
+    """A currency column that says the same in every row becomes the amounts' unit."""
+    place = next((i for i, c in enumerate(columns) if c.name == "currency" and c.kind == "dimension"), None)
+    known = {row[place] for row in rows} if place is not None else set()
+    if place is None or len(known) != 1:
+        return tuple(columns), tuple(rows)
+    unit = str(next(iter(known)))
+    kept = tuple(
+        replace(c, unit=unit) if c.kind == "metric" and c.unit is None else c
+        for i, c in enumerate(columns)
+        if i != place
+    )
+    return kept, tuple(tuple(v for i, v in enumerate(row) if i != place) for row in rows)
+
+
+def safe_name(text: str) -> str:
+    return re.sub(r"\W+", "_", text)

@@ -1,0 +1,243 @@
+"""The cheapest way to cover a question's words with meanings. What stays uncovered is reported by name.
+
+Knows what words can mean (the lexicon, the calendar), not what a question is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from itertools import product
+
+from assistant.semantics.calendar import TimeExpression
+from assistant.semantics.lexicon import LONGEST, PARTIAL, Lexicon, Meaning, ValueHit
+from assistant.semantics.words import Token
+
+# What a piece of a reading costs: fewer and longer pieces are better, a skipped word is nearly never right.
+PIECE, OPERATOR, HOLLOW, UNKNOWN, PER_EDIT = 1.0, 0.6, 0.35, 40.0, 1.5
+# Meanings this much dearer than the best one of the same span are still kept for the rules to choose from.
+KEEP = 0.9
+SEPARATORS = {",", "–", "—", "-", "&", "+", "=", ":", "%", "<", ">", "<=", ">=", "!="}
+
+
+@dataclass(frozen=True)
+class Span:
+    """Some neighbouring words of the question and everything they can mean."""
+
+    start: int
+    end: int
+    tokens: tuple[Token, ...]
+    meanings: tuple[Meaning, ...] = ()
+    times: tuple[TimeExpression, ...] = ()
+    number: Decimal | None = None
+    percent: bool = False
+    currency: str | None = None
+    corrected: str | None = None
+
+    @property
+    def text(self) -> str:
+        return " ".join(t.text for t in self.tokens)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return tuple(t.word for t in self.tokens)
+
+    @property
+    def known(self) -> bool:
+        return bool(self.meanings or self.times or self.number is not None)
+
+    def of(self, kind: str) -> Meaning | None:
+        """The cheapest meaning of a kind."""
+        return next((m for m in self.meanings if m.kind == kind), None)
+
+    def operator(self, *names: str) -> bool:
+        return any(m.kind == "operator" and m.names[0] in names for m in self.meanings)
+
+    @property
+    def hits(self) -> tuple[ValueHit, ...]:
+        meaning = self.of("value")
+        return meaning.hits if meaning else ()
+
+    @property
+    def hollow(self) -> bool:
+        """May be passed over without loss."""
+        return self.of("ignore") is not None or all(t.word in (",", ":", "=", "&", "+", "–", "—", "-") for t in self.tokens)
+
+
+@dataclass(frozen=True)
+class Cover:
+    spans: tuple[Span, ...]
+    cost: float
+
+    @property
+    def unknown(self) -> tuple[Span, ...]:
+        return tuple(s for s in self.spans if not s.known and not s.hollow)
+
+
+def cover(tokens: Sequence[Token], lexicon: Lexicon) -> Cover:
+    """The best cover, after trying corrections for words that nothing explains."""
+    best = _best(tokens, lexicon)
+    if not best.unknown:
+        return best
+    best = _with_parts(best, lexicon)
+    if not best.unknown:
+        return best
+    return _corrected(tokens, best, lexicon)
+
+
+def _corrected(tokens: Sequence[Token], best: Cover, lexicon: Lexicon) -> Cover:
+    """Every combination of the nearest known words for the (at most four) uncovered ones."""
+    places = [s.start for s in best.unknown if s.end - s.start == 1][:4]
+    options: list[list[tuple[int, str | None, int]]] = []
+    for place in places:
+        near = lexicon.corrections(tokens[place].word)
+        options.append([(place, None, 0), *[(place, word, edits) for word, edits in near]])
+    winner = best
+    for combination in product(*options):
+        changes = {place: word for place, word, _ in combination if word is not None}
+        if not changes:
+            continue
+        changed = [t.corrected(changes[i]) if i in changes else t for i, t in enumerate(tokens)]
+        candidate = _with_parts(_best(changed, lexicon), lexicon)
+        cost = candidate.cost + PER_EDIT * sum(edits for _, word, edits in combination if word is not None)
+        if cost < winner.cost:
+            spans = tuple(
+                replace(s, corrected=" ".join(s.words)) if any(i in changes for i in range(s.start, s.end)) else s
+                for s in candidate.spans
+            )
+            winner = Cover(spans, cost)
+    return winner
+
+
+def _with_parts(found: Cover, lexicon: Lexicon) -> Cover:
+    """Gives uncovered words the values they are a part of: `oregon` → US West (Oregon)."""
+    spans: list[Span] = []
+    cost = found.cost
+    pending = list(found.spans)
+    while pending:
+        span = pending.pop(0)
+        if span.known or span.hollow:
+            spans.append(span)
+            continue
+        run = [span]
+        while pending and not pending[0].known and not pending[0].hollow:
+            run.append(pending.pop(0))
+        while run:
+            for size in range(len(run), 0, -1):
+                words = [w for s in run[:size] for w in s.words]
+                tiny = all(len(w) < 4 and w.islower() for s in run[:size] for w in (s.text,))
+                hits = () if tiny else lexicon.partial_hits(words) or lexicon.partial_alias_hits(words)
+                if hits:
+                    merged = Span(
+                        run[0].start,
+                        run[size - 1].end,
+                        tuple(t for s in run[:size] for t in s.tokens),
+                        (Meaning("value", PARTIAL, hits=hits),),
+                    )
+                    spans.append(merged)
+                    cost += PIECE + PARTIAL - UNKNOWN * size
+                    run = run[size:]
+                    break
+            else:
+                spans.append(run.pop(0))
+    return Cover(tuple(spans), cost)
+
+
+def _best(tokens: Sequence[Token], lexicon: Lexicon) -> Cover:
+    words = [t.word for t in tokens]
+    count = len(tokens)
+    costs = [0.0] + [float("inf")] * count
+    chosen: list[Span | None] = [None] * (count + 1)
+    for start in range(count):
+        for span, cost in _spans(tokens, words, start, lexicon):
+            total = costs[start] + cost
+            if total < costs[span.end] - 1e-9:
+                costs[span.end] = total
+                chosen[span.end] = span
+    spans: list[Span] = []
+    place = count
+    while place > 0:
+        span = chosen[place]
+        assert span is not None
+        spans.append(span)
+        place = span.start
+    return Cover(tuple(reversed(spans)), costs[count])
+
+
+def _spans(
+    tokens: Sequence[Token], words: Sequence[str], start: int, lexicon: Lexicon
+) -> list[tuple[Span, float]]:
+    """Every span that begins at `start`, with its cost; the single word is always among them."""
+    found: list[tuple[Span, float]] = []
+    times: dict[int, list[TimeExpression]] = {}
+    for length, expression in lexicon.vocabulary.calendar.match(words, start):
+        times.setdefault(start + length, []).append(expression)
+    for end in range(start + 1, min(start + LONGEST, len(tokens)) + 1):
+        part = tuple(tokens[start:end])
+        if end - start > 1 and any(t.word == "," for t in part):
+            break
+        meanings = lexicon.meanings([t.word for t in part])
+        span = Span(start, end, part, times=tuple(times.pop(end, ())))
+        cheapest = UNKNOWN
+        if meanings:
+            floor = meanings[0].cost
+            kept = tuple(m for m in meanings if m.cost <= floor + KEEP)
+            span = replace(span, meanings=kept)
+            cheapest = min(_cost(m, len(part)) for m in kept)
+        if span.times:
+            cheapest = min(cheapest, PIECE - 0.1)
+        number = _number(part, lexicon)
+        if number is not None:
+            value, percent, currency = number
+            span = replace(span, number=value, percent=percent, currency=currency)
+            cheapest = min(cheapest, PIECE - 0.05)
+        if len(part) == 1 and not span.known and part[0].word in SEPARATORS:
+            cheapest = HOLLOW
+        if span.known or len(part) == 1:
+            found.append((span, cheapest))
+    for end, expressions in times.items():
+        part = tuple(tokens[start:end])
+        found.append((Span(start, end, part, times=tuple(expressions)), PIECE - 0.1))
+    return found
+
+
+def _cost(meaning: Meaning, length: int) -> float:
+    if meaning.kind == "ignore":
+        return HOLLOW * length
+    if meaning.kind == "operator":
+        return OPERATOR + meaning.cost
+    if meaning.kind == "refusal":
+        return OPERATOR - 0.1
+    return PIECE + meaning.cost - (0.02 if meaning.kind == "value" else 0.0)
+
+
+def _number(part: Sequence[Token], lexicon: Lexicon) -> tuple[Decimal, bool, str | None] | None:
+    """An amount: `$5k`, `5 million dollars`, `twenty percent`, `three`."""
+    vocabulary = lexicon.vocabulary
+    words = tuple(t.word for t in part)
+    value: Decimal | None = None
+    used = 0
+    percent, currency = False, None
+    if words[0] in vocabulary.currencies and len(part) > 1 and part[1].number is not None:
+        currency, used = vocabulary.currencies[words[0]], 1
+    if used < len(part) and part[used].number is not None:
+        value, percent = part[used].number, part[used].percent
+        currency = part[used].currency or currency
+        used += 1
+    else:
+        for size in (3, 2, 1):
+            if words[:size] in vocabulary.numbers and len(words) >= size:
+                value, used = vocabulary.numbers[words[:size]], size
+                break
+    if value is None:
+        return None
+    if used < len(words) and words[used] in vocabulary.multipliers:
+        value, used = value * vocabulary.multipliers[words[used]], used + 1
+    if used < len(words) and words[used] in ("%", "percent", "pct"):
+        percent, used = True, used + 1
+    elif used + 1 < len(words) and words[used : used + 2] == ("per", "cent"):
+        percent, used = True, used + 2
+    if used < len(words) and words[used] in vocabulary.currencies:
+        currency, used = vocabulary.currencies[words[used]], used + 1
+    return (value, percent, currency) if used == len(words) else None

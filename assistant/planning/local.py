@@ -1,0 +1,84 @@
+"""The local planner: words → one plan, or a question back. No model, no network, no token.
+
+cover (lattice) → attach (draft) → resolve (plans) → and, where several plans remain, the data decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from assistant.errors import Clarify, Refused
+from assistant.planning import attach, lattice, resolve
+from assistant.planning.resolve import Candidate
+from assistant.semantics import words
+from assistant.semantics.lexicon import Lexicon
+from assistant.values import Filter, QueryPlan, Reading
+
+LONGEST_QUESTION = 2_000
+
+# Runs a plan and returns its rows; the planner only asks for it when readings compete.
+Run = Callable[[QueryPlan], Sequence[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a question is read against: the day, the conversation's last plan, the reporting currency."""
+
+    today: date
+    previous: QueryPlan | None = None
+    reporting: str | None = None
+
+
+def read(text: str, lexicon: Lexicon, context: Context, run: Run | None = None) -> Reading:
+    """The reading of one message. Raises Clarify or Refused; never guesses between different numbers."""
+    if not text.strip():
+        raise Clarify("The question is empty. Ask, for example: “cost by service last month”.")
+    if len(text) > LONGEST_QUESTION:
+        raise Refused(f"The question has {len(text):,} characters; {LONGEST_QUESTION:,} is the most.")
+    cover = lattice.cover(words.tokens(text), lexicon)
+    draft = attach.attach(cover.spans, lexicon)
+    candidates = resolve.resolve(draft, lexicon, context.today, context.previous, context.reporting)
+    chosen = candidates[0] if len(candidates) == 1 or run is None else _decide(candidates, run)
+    return Reading(
+        plan=chosen.plan,
+        confidence=round(chosen.confidence, 3),
+        assumptions=chosen.assumptions,
+        competitors=tuple(c.plan for c in candidates if c is not chosen),
+    )
+
+
+def filters(text: str, lexicon: Lexicon) -> tuple[Filter, ...]:
+    """A condition in a question's words (`cost_center = Retail`). Raises Clarify for anything else in it."""
+    cover = lattice.cover(words.tokens(text), lexicon)
+    draft = attach.attach(cover.spans, lexicon)
+    if draft.unknown:
+        raise Clarify(f"“{draft.unknown[0]}” is not a name in this data.", tuple(lexicon.near(draft.unknown[0])))
+    if not (draft.values or draft.empties):
+        raise Clarify(f"“{text}” is not a condition; write for example “cost_center = Retail”.")
+    if draft.times or draft.dimensions or draft.thresholds or draft.descending is not None:
+        raise Clarify(f"“{text}” is more than a condition on costs; write for example “cost_center = Retail”.")
+    return resolve.conditions(draft, lexicon)
+
+
+def _decide(candidates: Sequence[Candidate], run: Run) -> Candidate:
+    """Readings with the same rows are one reading; else the user is asked, with both named."""
+    results = [(candidate, run(candidate.plan)) for candidate in candidates]
+    first = results[0]
+    if all(_same(rows, first[1]) for _, rows in results[1:]):
+        return first[0]
+    options = [" and ".join(c.choices) for c, _ in results]
+    shown = [f"{option}{_headline(rows)}" for option, (_, rows) in zip(options, results, strict=True)]
+    raise Clarify("That name is used in more than one way here. Which one do you mean?", tuple(shown))
+
+
+def _same(one: Sequence[tuple[Any, ...]], other: Sequence[tuple[Any, ...]]) -> bool:
+    return sorted(map(repr, one)) == sorted(map(repr, other))
+
+
+def _headline(rows: Sequence[tuple[Any, ...]]) -> str:
+    if len(rows) == 1 and rows[0] and isinstance(rows[0][-1], int | float) or (rows and hasattr(rows[0][-1], "quantize")):
+        return f" ({rows[0][-1]:,.2f})" if len(rows) == 1 else f" ({len(rows)} rows)"
+    return f" ({len(rows)} rows)"

@@ -1,0 +1,219 @@
+"""Which days a draft speaks of, and which it compares with. Knows the loaded days; not metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from assistant.errors import Clarify, Refused
+from assistant.planning.draft import Draft, TimeUse
+from assistant.semantics import calendar
+from assistant.semantics.calendar import Now, Shift, TimeExpression
+from assistant.semantics.catalog import Days
+from assistant.semantics.model import Dataset
+from assistant.values import Grain, Period, QueryPlan
+
+DEFAULT_DAYS = 30
+_SHIFT_OF: dict[Grain, Shift] = {g: g.value for g in Grain}  # type: ignore[misc]
+
+
+@dataclass(frozen=True)
+class Spans:
+    """The period, the one it is compared with, and what was assumed."""
+
+    period: Period
+    comparison: Period | None = None
+    series_change: bool = False
+    assumptions: tuple[str, ...] = ()
+
+
+def now(today: date, days: Days) -> Now:
+    return Now(today=today, first=days.first, newest=days.last)
+
+
+def choose(
+    draft: Draft, dataset: Dataset, days: Days, today: date, previous: QueryPlan | None, grain: Grain | None
+) -> Spans:
+    """Raises Refused when no day of a period is loaded, Clarify when a date has two readings."""
+    moment = now(today, days)
+    mains = [t for t in draft.times if not t.versus]
+    against = [t for t in draft.times if t.versus]
+    assumptions: list[str] = []
+    first = [t for t in mains if t.expressions[0].shift is None]
+    shifts = [t for t in mains if t.expressions[0].shift is not None]
+    against += shifts
+    compares = draft.compare or draft.change or bool(draft.against) or bool([t for t in draft.times if t.versus])
+    if shifts and not first and not compares and previous is not None and previous.period is not None:
+        moved = calendar.shifted(previous.period, shifts[0].expressions[0].shift or "prior")
+        _loaded(moved, days, dataset)
+        return Spans(moved)
+    comparison: Period | None = None
+    if len(first) == 2 and compares and not against:
+        one, two = (_resolve(t, moment) for t in first)
+        later, earlier = (one, two) if one.start >= two.start else (two, one)
+        period, comparison = later, earlier
+    elif len(first) >= 2:
+        period = _union([_resolve(t, moment) for t in first], first)
+    elif first:
+        period = _resolve(first[0], moment)
+    elif against and against[0].expressions[0].last is not None and not (previous and previous.period):
+        # "are we up versus last month": this month so far is what is meant
+        unit = against[0].expressions[0].last
+        start = calendar.floor(today, unit)
+        period = Period(start=start, end=min(moment.until, start + calendar.step(unit)), to_date=True, unit=unit)
+        assumptions.append(f"no period named: this {unit.value} so far, {calendar.label(period)}")
+    elif previous is not None and previous.period is not None:
+        period = previous.period
+    else:
+        period, note = _default(dataset, days, today, draft)
+        assumptions.append(note)
+    if dataset.grain == "month":
+        period = _whole_months(period, dataset)
+    _loaded(period, days, dataset)
+    series_change = False
+    if against:
+        comparison = _against(against[0], period, moment)
+    elif comparison is None and (draft.against or draft.change):
+        if grain is not None:
+            series_change = True
+            period = _complete(period, grain, days)
+        else:
+            period, comparison = _prior(draft, period, days, today, bool(first), assumptions)
+    if comparison is not None:
+        period, comparison = _aligned(period, comparison, days, assumptions)
+        _loaded(comparison, days, dataset)
+        if days.count(comparison.start, comparison.end) < comparison.days:
+            assumptions.append(_partly(comparison, days))
+    if days.count(period.start, period.end) < period.days and dataset.grain == "day":
+        assumptions.append(_partly(period, days))
+    return Spans(period, comparison, series_change, tuple(assumptions))
+
+
+def _shift_only(use: TimeUse) -> bool:
+    return use.expressions[0].shift is not None
+
+
+def _resolve(use: TimeUse, moment: Now) -> Period:
+    expression = use.expressions[0]
+    if expression.ambiguous:
+        raise Clarify(f"Which day is “{use.text}”?", expression.ambiguous)
+    if expression.future:
+        raise Refused(
+            f"“{use.text}” lies in the future; forecasts are not built yet. "
+            f"Charges are loaded from {moment.first} to {moment.newest}."
+        )
+    period = expression.resolve(moment)
+    return period.model_copy(update={"words": use.text})
+
+
+def _union(periods: list[Period], uses: list[TimeUse]) -> Period:
+    """Neighbouring periods are one; others would need one answer each."""
+    ordered = sorted(periods, key=lambda p: p.start)
+    end = ordered[0].end
+    for period in ordered[1:]:
+        if period.start > end:
+            texts = " and ".join(u.text for u in uses)
+            raise Clarify(
+                f"“{texts}” are separate periods. Compare them, or ask for one of them?",
+                tuple(f"compare {uses[0].text} and {uses[1].text}" if i == 0 else u.text for i, u in enumerate(uses)),
+            )
+        end = max(end, period.end)
+    return Period(start=ordered[0].start, end=end, to_date=any(p.to_date for p in periods))
+
+
+def _default(dataset: Dataset, days: Days, today: date, draft: Draft) -> tuple[Period, str]:
+    if dataset.grain == "month":
+        start = calendar.floor(days.last, Grain.MONTH)
+        period = Period(start=start, end=start + calendar.step(Grain.MONTH), unit=Grain.MONTH)
+        return period, f"no period named: the newest month of {dataset.label}, {calendar.label(period)}"
+    unit = {"month": Grain.MONTH, "week": Grain.WEEK, "quarter": Grain.QUARTER, "year": Grain.YEAR}.get(draft.against or "")
+    if unit and draft.against != "year":
+        end = calendar.floor(today, unit)
+        period = Period(start=end - calendar.step(unit), end=end, unit=unit)
+        return period, f"no period named: the last whole {unit.value}, {calendar.label(period)}"
+    period = Period(start=today - timedelta(days=DEFAULT_DAYS), end=today)
+    return period, f"no period named: the last {DEFAULT_DAYS} days, {calendar.label(period)}"
+
+
+def _whole_months(period: Period, dataset: Dataset) -> Period:
+    """Monthly tables know no days: the months that the period touches."""
+    start = period.start.replace(day=1)
+    end = calendar.floor(period.last_day, Grain.MONTH) + calendar.step(Grain.MONTH)
+    return period.model_copy(update={"start": start, "end": end})
+
+
+def _loaded(period: Period, days: Days, dataset: Dataset) -> None:
+    if days.count(period.start, period.end) == 0:
+        raise Refused(
+            f"Nothing is loaded for {calendar.label(period)}: {dataset.label} are loaded "
+            f"from {_day(days.first)} to {_day(days.last)}."
+        )
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
+
+
+def _partly(period: Period, days: Days) -> str:
+    spans = days.spans(period.start, period.end)
+    listed = ", ".join(calendar.label(Period(start=a, end=b)) for a, b in spans)
+    return f"of {calendar.label(period)} only {listed} is loaded"
+
+
+def _against(use: TimeUse, period: Period, moment: Now) -> Period:
+    expression = use.expressions[0]
+    if expression.shift is not None:
+        return calendar.shifted(period, expression.shift)
+    if expression.last is Grain.YEAR and period.unit is not Grain.YEAR:
+        return calendar.shifted(period, "year")
+    resolved = _resolve(use, moment)
+    if expression.last is not None and resolved.start >= period.start:
+        return calendar.shifted(period, _SHIFT_OF[expression.last])  # "the previous month" of the conversation's
+    if not expression.named_year and resolved.start >= period.start:
+        # "January versus December": the December before
+        resolved = calendar.shifted(resolved, "year")
+    return resolved
+
+
+def _prior(
+    draft: Draft, period: Period, days: Days, today: date, named: bool, assumptions: list[str]
+) -> tuple[Period, Period]:
+    shift: Shift = draft.against or "prior"
+    if shift != "prior" and shift != "year" and named and period.unit is not None and period.unit.value != shift:
+        shift = "prior"
+    comparison = calendar.shifted(period, shift)
+    return period, comparison
+
+
+def _aligned(
+    period: Period, comparison: Period, days: Days, assumptions: list[str]
+) -> tuple[Period, Period]:
+    """A period still running is compared with as many days of the other one."""
+    newest = days.last + timedelta(days=1)
+    if period.start < newest < period.end:
+        period = period.model_copy(update={"end": newest, "to_date": True})
+    running = period.to_date or (period.unit is not None and period.end == newest and period.days < _full(period))
+    if running and comparison.days > period.days:
+        comparison = comparison.model_copy(
+            update={"end": comparison.start + timedelta(days=period.days), "to_date": True}
+        )
+        assumptions.append(f"compared with as many days: {calendar.label(comparison)}")
+    return period, comparison
+
+
+def _full(period: Period) -> int:
+    assert period.unit is not None
+    return (period.start + calendar.step(period.unit) - period.start).days
+
+
+def _complete(period: Period, grain: Grain, days: Days) -> Period:
+    """A series of changes leaves out the bucket that is still running."""
+    newest = days.last + timedelta(days=1)
+    if period.end <= newest and not period.to_date:
+        return period
+    cut = calendar.floor(min(newest, period.end), grain)
+    return period.model_copy(update={"end": cut, "to_date": False}) if cut > period.start else period
+
+
+def expression_of(use: TimeUse) -> TimeExpression:
+    return use.expressions[0]

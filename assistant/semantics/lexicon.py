@@ -1,0 +1,380 @@
+"""Words → what they can mean in this warehouse: metrics, dimensions, values, operators. Every hit has a cost.
+
+Looks up spans of words; knows nothing about how spans combine into a question.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from assistant.semantics import bind
+from assistant.semantics.catalog import Catalog
+from assistant.semantics.model import Dimension, SemanticModel, plural
+from assistant.semantics.vocabulary import Refusal, Vocabulary
+from assistant.semantics.words import compact, parts, singular, split, stem
+from assistant.values import Grain
+
+LONGEST = 7
+Kind = Literal[
+    "metric", "dimension", "value", "operator", "grain", "unit_of_work", "currency", "refusal", "ignore"
+]
+
+# What a way of matching costs; only the order matters: exact, inflected, abbreviated, part of a name, misspelt.
+EXACT, NUMBER, ALIAS, INFLECTED, PARTIAL = 0.0, 0.05, 0.1, 0.15, 0.8
+
+
+@dataclass(frozen=True)
+class ValueHit:
+    """One value (or one family of values) of one dimension in one dataset."""
+
+    dataset: str
+    dimension: str
+    values: tuple[str, ...]
+    weight: float
+    scan: str
+    how: Literal["exact", "alias", "inflected", "part", "family"] = "exact"
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """One thing a span can mean. `names`: metrics, or dimension names in order of preference."""
+
+    kind: Kind
+    cost: float
+    names: tuple[str, ...] = ()
+    hits: tuple[ValueHit, ...] = ()
+    grain: Grain | None = None
+    refusal: Refusal | None = None
+    negated: bool = False
+
+
+@dataclass(frozen=True)
+class _Indexed:
+    value: str
+    weight: float
+    dimensions: tuple[Dimension, ...]
+
+
+@dataclass
+class Lexicon:
+    """Everything one warehouse's questions can be made of."""
+
+    model: SemanticModel
+    catalog: Catalog
+    vocabulary: Vocabulary
+    _exact: dict[tuple[str, ...], list[Meaning]] = field(default_factory=lambda: defaultdict(list))
+    _singular: dict[tuple[str, ...], list[Meaning]] = field(default_factory=lambda: defaultdict(list))
+    _stemmed: dict[tuple[str, ...], list[Meaning]] = field(default_factory=lambda: defaultdict(list))
+    _values: dict[str, list[_Indexed]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        self._add_vocabulary()
+        self._add_metrics()
+        self._add_dimensions()
+        self._add_values()
+        self._add_units_of_work()
+
+    # --- lookups ------------------------------------------------------------------------------
+
+    def meanings(self, words: Sequence[str]) -> list[Meaning]:
+        """All meanings of exactly these words, cheapest first; empty when there is none."""
+        key = tuple(words)
+        found = list(self._exact.get(key, ()))
+        hits = self.value_hits(compact("".join(key))) if key[0][0].isalnum() and key[-1][-1].isalnum() else ()
+        if hits:
+            found.append(Meaning("value", _cost(hits), hits=hits))
+        self._more(found, self._singular.get(tuple(singular(w) for w in key), ()), NUMBER)
+        if not found:  # "production" is a value; that it comes from the same stem as "product" is nothing
+            self._more(found, self._stemmed.get(tuple(stem(w) for w in key), ()), INFLECTED)
+        return sorted(found, key=lambda m: m.cost)
+
+    def _more(self, found: list[Meaning], others: Iterable[Meaning], dearer: float) -> None:
+        known = {(m.kind, m.names, m.grain) for m in found}
+        for meaning in others:
+            if (meaning.kind, meaning.names, meaning.grain) not in known or meaning.kind == "value":
+                found.append(replace(meaning, cost=meaning.cost + dearer))
+
+    def value_hits(self, name: str) -> tuple[ValueHit, ...]:
+        """Values whose compact form is `name`, an alias of it, or its other number."""
+        hits = self._hits(name, "exact")
+        if hits:
+            return hits
+        for line in self.vocabulary.aliases.get(name, ()):
+            found = tuple(h for alias in line for h in self._hits(alias, "alias"))
+            if found:
+                return found
+        if len(name) > 3:
+            for other in (name + "s", name.removesuffix("s"), name.removesuffix("es")):
+                if other != name and (found := self._hits(other, "inflected")):
+                    return found
+        return ()
+
+    def partial_hits(self, words: Sequence[str]) -> tuple[ValueHit, ...]:
+        """Values that contain these whole words; a family counts as one hit."""
+        candidates: set[int] | None = None
+        names = [n for n in words if n.isalnum()]
+        for word in names:
+            ids = self._by_word.get(word, set())
+            candidates = ids if candidates is None else candidates & ids
+        hits: list[ValueHit] = []
+        by_dimension: dict[tuple[str, str], list[tuple[_Indexed, Dimension]]] = defaultdict(list)
+        for number in candidates or ():
+            indexed = self._all[number]
+            for dimension in indexed.dimensions:
+                if dimension.scan == "primary":
+                    by_dimension[dimension.dataset, dimension.name].append((indexed, dimension))
+        for (dataset, name), members in by_dimension.items():
+            dimension = members[0][1]
+            if len(members) > 1 and dimension.families:
+                values = tuple(sorted(i.value for i, _ in members))
+                hits.append(
+                    ValueHit(
+                        dataset, name, values, sum(i.weight for i, _ in members), dimension.scan, "family"
+                    )
+                )
+            else:
+                hits += [
+                    ValueHit(dataset, name, (i.value,), i.weight, dimension.scan, "part") for i, _ in members
+                ]
+        focus = [h for h in hits if h.dimension in self._own_names]
+        return tuple(sorted(focus or hits, key=lambda h: -h.weight))
+
+    def partial_alias_hits(self, words: Sequence[str]) -> tuple[ValueHit, ...]:
+        """Values that contain another spelling of these words: `k8s` → … Kubernetes Service."""
+        for line in self.vocabulary.aliases.get(compact("".join(words)), ()):
+            for alias in line:
+                if len(alias) > 3 and (hits := self.partial_hits([alias])):
+                    return hits
+        for alias in self.vocabulary.places.get(compact("".join(words)), ()):
+            if hits := self._hits(alias, "alias"):
+                return hits
+        return ()
+
+    def corrections(self, word: str, limit: int = 4) -> list[tuple[str, int]]:
+        """Known words near a misspelt one, as (word, edits). Never for short words, never across digits."""
+        if len(word) < 4 or not word.isalpha():
+            return []
+        most = 1 if len(word) < 6 else 2
+        near = process.extract(word, self._words, scorer=OSA.distance, score_cutoff=most, limit=24)
+        ranked = []
+        for candidate, distance, _ in near:
+            if candidate == word or not candidate.isalpha() or len(candidate) < 3:
+                continue
+            if candidate[0] != word[0] and sorted(candidate) != sorted(word):
+                continue
+            if candidate in self._hollow and sorted(candidate) != sorted(word) and distance * 5 > len(word):
+                continue
+            ranked.append((distance, sorted(candidate) != sorted(word), -len(candidate), candidate))
+        return [(c, d) for d, _, _, c in sorted(ranked)[:limit]]
+
+    def near(self, name: str, limit: int = 4) -> list[str]:
+        """Names of this warehouse that look like `name`, for "did you mean"."""
+        found = process.extract(name, self._display, processor=str.lower, limit=limit, score_cutoff=72)
+        return [text for text, _, _ in found]
+
+    def dimension_names(self, words: Sequence[str]) -> tuple[str, ...]:
+        for meaning in self.meanings(words):
+            if meaning.kind == "dimension":
+                return meaning.names
+        return ()
+
+    # --- building -----------------------------------------------------------------------------
+
+    def _add(self, phrase: str, meaning: Meaning) -> None:
+        key = split(phrase)
+        if not key:
+            return
+        self._exact[key].append(meaning)
+        self._singular[tuple(singular(w) for w in key)].append(meaning)
+        self._stemmed[tuple(stem(w) for w in key)].append(meaning)
+
+    def _add_vocabulary(self) -> None:
+        for phrase in self.vocabulary.ignore:
+            self._exact[split(phrase)].append(Meaning("ignore", 0.0))
+        for name, phrase in self.vocabulary.operator_phrases():
+            self._exact[split(phrase)].append(Meaning("operator", 0.0, (name,)))
+        for grain, phrases in self.vocabulary.grains.items():
+            for phrase in phrases:
+                self._exact[split(phrase)].append(Meaning("grain", 0.0, grain=grain))
+        for grain, phrases in self.vocabulary.units.items():
+            for phrase in phrases:
+                self._exact[split(phrase)].append(Meaning("grain", 0.3, ("unit",), grain=grain))
+        for word, code in self.vocabulary.currencies.items():
+            self._exact[split(word)].append(Meaning("currency", 0.0, (code,)))
+        for refusal in self.vocabulary.refusals:
+            for phrase in refusal.words:
+                self._exact[split(phrase)].append(Meaning("refusal", 0.0, refusal=refusal))
+
+    def _add_metrics(self) -> None:
+        for metric in self.model.metrics.values():
+            for phrase in dict.fromkeys((metric.label, *metric.synonyms)):
+                self._add(phrase, Meaning("metric", 0.0, (metric.name,)))
+        for bundle in self.vocabulary.bundles:
+            for phrase in bundle.words:
+                self._add(phrase, Meaning("metric", 0.0, bundle.metrics))
+
+    def _add_dimensions(self) -> None:
+        """Each phrase means the dimensions of that very name first, then the others of its concept."""
+        phrases: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for dimensions in self.model.dimensions.values():
+            for dimension in dimensions.values():
+                for phrase in dict.fromkeys((dimension.label, *dimension.synonyms)):
+                    names = phrases[split(phrase)]
+                    if dimension.name not in names:
+                        names.append(dimension.name)
+        for concept in self.vocabulary.concepts:
+            keys = [split(w) for w in concept.words]
+            members = [n for key in keys for n in phrases.get(key, ())]
+            stand_ins = [n for w in concept.otherwise for n in self._concept_members(w, phrases)]
+            for key in keys:
+                own = phrases.get(key, [])
+                phrases[key] = list(dict.fromkeys([*own, *members, *stand_ins]))
+        for key, names in phrases.items():
+            if names:
+                self._add(" ".join(key), Meaning("dimension", 0.0, tuple(names)))
+
+    def _concept_members(self, word: str, phrases: dict[tuple[str, ...], list[str]]) -> list[str]:
+        for concept in self.vocabulary.concepts:
+            if word in concept.words:
+                return [n for w in concept.words for n in phrases.get(split(w), ())]
+        return list(phrases.get(split(word), ()))
+
+    def _add_values(self) -> None:
+        owners = bind.by_field(self.model, self.catalog)
+        merged: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[float, tuple[Dimension, ...]]] = {}
+        for indexed in self.catalog.values:
+            dimensions = tuple(owners.get((indexed.table, indexed.field), ()))
+            if not dimensions:
+                continue
+            key = (indexed.value, tuple((d.dataset, d.name) for d in dimensions))
+            weight = merged.get(key, (0.0, ()))[0] + float(indexed.cost or 0.0)
+            merged[key] = (weight, dimensions)
+        for layer in bind.TBM_LAYERS:
+            if tower := self.model.dimensions["cost_and_usage"].get(layer):
+                for value in {str(r[layer]) for r in self.catalog.small.get("tbm_map", ()) if r.get(layer)}:
+                    merged[value, (("cost_and_usage", layer),)] = (0.0, (tower,))
+        self._all = [_Indexed(value, weight, dims) for (value, _), (weight, dims) in merged.items()]
+        for entry in self._all:
+            self._values[compact(entry.value)].append(entry)
+        for focus in self.vocabulary.focus_values:
+            self._add_focus_value(focus.dimension, focus.value, focus.words)
+
+    def _add_focus_value(self, dimension: str, value: str, phrases: Iterable[str]) -> None:
+        holders = [ds for ds, dims in self.model.dimensions.items() if dimension in dims]
+        present = [
+            i for i in self._values.get(compact(value), ()) if any(d.name == dimension for d in i.dimensions)
+        ]
+        if (
+            dimension in ("commitment_type", "charge_frequency", "workload", "batch")
+            and not present
+            and dimension != "batch"
+        ):
+            present = self._near_values(dimension, phrases)
+        spelled = tuple(dict.fromkeys(i.value for i in present)) or (value,)
+        hits = tuple(
+            ValueHit(ds, dimension, spelled, sum(i.weight for i in present), "primary", "alias")
+            for ds in holders
+        )
+        for phrase in phrases:
+            self._add(phrase, Meaning("value", 0.05, hits=hits))
+
+    def _near_values(self, dimension: str, phrases: Iterable[str]) -> list[_Indexed]:
+        """FOCUS leaves some names to the provider: "Savings Plan", "SavingsPlan", "Compute Savings Plans"."""
+        wanted = {tuple(stem(w) for w in split(p)) for p in phrases}
+        return [
+            i
+            for i in self._all
+            if any(d.name == dimension for d in i.dimensions)
+            and any(set(key) <= {stem(w) for w in parts(i.value)} for key in wanted if len(key[0]) > 3)
+        ]
+
+    def _add_units_of_work(self) -> None:
+        """`loans processed` is asked for as loan, loans, processed loan."""
+        for row in self.catalog.small.get("business_metrics", ()):
+            name = str(row["metric"])
+            words = parts(name)
+            variants = {" ".join(words), words[0]} | {" ".join(reversed(words))}
+            for variant in variants:
+                self._add(variant, Meaning("unit_of_work", 0.05, (name,)))
+            for word in words[1:]:
+                self._stemmed[(stem(word),)].append(Meaning("ignore", 0.0))
+
+    # --- derived ------------------------------------------------------------------------------
+
+    def _hits(self, name: str, how: Literal["exact", "alias", "inflected"]) -> tuple[ValueHit, ...]:
+        return tuple(
+            ValueHit(d.dataset, d.name, (i.value,), i.weight, d.scan, how)
+            for i in self._values.get(name, ())
+            for d in i.dimensions
+        )
+
+    @cached_property
+    def _by_word(self) -> dict[str, set[int]]:
+        index: dict[str, set[int]] = defaultdict(set)
+        for number, entry in enumerate(self._all):
+            for word in parts(entry.value):
+                index[word].add(number)
+        return index
+
+    @cached_property
+    def _hollow(self) -> set[str]:
+        return {w for phrase in self.vocabulary.ignore for w in split(phrase)}
+
+    @cached_property
+    def _spoken(self) -> set[str]:
+        """Words that mean something else than a refusal."""
+        return {w for key, ms in self._exact.items() for w in key if any(m.kind != "refusal" for m in ms)}
+
+    @cached_property
+    def _own_names(self) -> set[str]:
+        """Dimensions of schemas/; a part of a name is looked for in them before tags."""
+        return {
+            d.name
+            for dimensions in self.model.dimensions.values()
+            for d in dimensions.values()
+            if d.field and "Tags." not in d.field and not d.field.startswith("x_")
+        }
+
+    def counted_metric(self, words: Sequence[str]) -> str | None:
+        """The metric that counts such things: "how many charges"."""
+        name = " ".join(singular(w) for w in words)
+        return next((m.name for m in self.model.metrics.values() if name in m.counts), None)
+
+    @cached_property
+    def _words(self) -> list[str]:
+        """Every single word the lexicon knows, for corrections."""
+        known = {w for key in self._exact for w in key if len(w) > 2}
+        known |= set(self.vocabulary.calendar.vocabulary())
+        known |= {w for w in self._by_word if len(w) > 3}
+        known |= {c for c in self._values if len(c) > 3}
+        known |= {a for a in self.vocabulary.aliases if len(a) > 3}
+        known -= {w for r in self.vocabulary.refusals for p in r.words for w in split(p)} - self._spoken
+        return sorted(known)
+
+    @cached_property
+    def _display(self) -> dict[str, str]:
+        names = {
+            i.value.lower(): i.value for i in self._all if any(d.scan == "primary" for d in i.dimensions)
+        }
+        for dimensions in self.model.dimensions.values():
+            names |= {d.label: d.label for d in dimensions.values()}
+        names |= {m.label: m.label for m in self.model.metrics.values()}
+        return names
+
+    def dimension_labels(self, dataset: str) -> list[str]:
+        return [plural(d.label) for d in self.model.dimensions[dataset].values() if d.scan == "primary"]
+
+
+def _cost(hits: Sequence[ValueHit]) -> float:
+    best = min(hits, key=lambda h: (h.scan != "primary", h.how))
+    cost = {"exact": EXACT, "alias": ALIAS, "inflected": INFLECTED, "part": PARTIAL, "family": PARTIAL}[
+        best.how
+    ]
+    return cost + {"primary": 0.0, "secondary": 0.3, "named": 0.6}[best.scan]

@@ -1,0 +1,155 @@
+"""schemas/vocabulary.yaml as typed tables of phrases. Knows nothing about the warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from assistant.semantics import schema_files
+from assistant.semantics.calendar import Calendar
+from assistant.semantics.words import compact, split
+from assistant.values import Grain
+
+_TOP = (
+    "ignore",
+    "operators",
+    "time",
+    "numbers",
+    "multipliers",
+    "currencies",
+    "concepts",
+    "value_aliases",
+    "places",
+    "focus_values",
+    "bundles",
+    "refusals",
+)
+
+
+@dataclass(frozen=True)
+class Concept:
+    """Interchangeable dimension names, and the ones that stand in when none of them exists."""
+
+    words: tuple[str, ...]
+    otherwise: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    kind: str
+    says: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FocusValue:
+    dimension: str
+    value: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    metrics: tuple[str, ...]
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    ignore: tuple[str, ...]
+    operators: Mapping[str, tuple[str, ...]]
+    grains: Mapping[Grain, tuple[str, ...]]
+    units: Mapping[Grain, tuple[str, ...]]
+    calendar: Calendar
+    numbers: Mapping[tuple[str, ...], Decimal]
+    multipliers: Mapping[str, Decimal]
+    currencies: Mapping[str, str]
+    concepts: tuple[Concept, ...]
+    aliases: Mapping[str, tuple[tuple[str, ...], ...]]
+    places: Mapping[str, tuple[str, ...]]
+    focus_values: tuple[FocusValue, ...]
+    bundles: tuple[Bundle, ...]
+    refusals: tuple[Refusal, ...]
+
+    def same_concept(self, one: str, other: str) -> bool:
+        """Whether two dimension names mean the same thing to people: squad and team."""
+        return one == other or any(
+            {one, other} <= {w.replace(" ", "_") for w in concept.words} for concept in self.concepts
+        )
+
+    def operator_phrases(self) -> Iterator[tuple[str, str]]:
+        for name, phrases in self.operators.items():
+            for phrase in phrases:
+                yield name, phrase
+
+
+def read(folder: Path) -> Vocabulary:
+    """Raises SchemaError naming file and line."""
+    top = schema_files.read(folder / "vocabulary.yaml")
+    top.only(_TOP)
+    for key in _TOP:
+        top.require(key)
+    time = top["time"]
+    aliases: dict[str, tuple[tuple[str, ...], ...]] = {}
+    for line in top["value_aliases"]:
+        names = tuple(dict.fromkeys(compact(w) for w in schema_files.words(line, top, "value_aliases")))
+        for name in names:
+            aliases[name] = (*aliases.get(name, ()), names)
+    return Vocabulary(
+        ignore=schema_files.words(top["ignore"], top, "ignore"),
+        operators={
+            name: schema_files.words(phrases, top, f"operators.{name}")
+            for name, phrases in schema_files.mapping(top["operators"], top, "operators").items()
+        },
+        grains={Grain(g): schema_files.words(ws, time, "grains") for g, ws in time["grains"].items()},
+        units={
+            Grain(u): schema_files.words(ws, time, "units") for u, ws in time["units"].items() if u != "half"
+        },
+        calendar=Calendar(time, top["numbers"]),
+        numbers={split(w): Decimal(n) for w, n in top["numbers"].items()},
+        multipliers={w: Decimal(n) for w, n in top["multipliers"].items()},
+        currencies={w.lower(): code for code, ws in top["currencies"].items() for w in ws},
+        concepts=tuple(_concept(node) for node in top["concepts"]),
+        aliases=aliases,
+        places={
+            compact(name): tuple(compact(w) for w in line)
+            for line in top["places"]
+            for name in schema_files.words(line, top, "places")
+        },
+        focus_values=tuple(_focus_value(node) for node in top["focus_values"]),
+        bundles=tuple(
+            Bundle(
+                schema_files.words(node.require("metrics"), node, "metrics"),
+                schema_files.words(node.require("words"), node, "words"),
+            )
+            for node in top["bundles"]
+        ),
+        refusals=tuple(
+            Refusal(
+                node.require("kind"),
+                node.require("says"),
+                schema_files.words(node.require("words"), node, "words"),
+            )
+            for node in top["refusals"]
+        ),
+    )
+
+
+def _concept(node: Any) -> Concept:
+    node.only(("words", "else"))
+    return Concept(
+        schema_files.words(node.require("words"), node, "words"),
+        schema_files.words(node.get("else", []), node, "else"),
+    )
+
+
+def _focus_value(node: Any) -> FocusValue:
+    node.only(("dimension", "value", "words"))
+    return FocusValue(
+        node.require("dimension"),
+        node.require("value"),
+        schema_files.words(node.require("words"), node, "words"),
+    )

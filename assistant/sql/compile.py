@@ -1,0 +1,489 @@
+"""QueryPlan → a readable SQL tree, and what its columns mean. Built with sqlglot, never from pasted user text.
+
+Laws, each tested: half-open periods; nulls survive exclusions; one currency and one cost basis in a sum; shares
+are of the whole before ranking; rows without a value of the ranked dimension are left out of a ranking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlglot import exp, parse_one
+
+from assistant.semantics import calendar
+from assistant.semantics.catalog import Catalog
+from assistant.semantics.model import Dataset, Metric, SemanticModel
+from assistant.sql import derived
+from assistant.sql.conditions import condition
+from assistant.values import AnswerColumn, Filter, Grain, Period, QueryPlan, Threshold
+
+CURRENCY = "currency"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """SQL for one plan: the tree, and the meaning of each output column in order."""
+
+    tree: exp.Expression
+    columns: tuple[AnswerColumn, ...]
+
+    @property
+    def sql(self) -> str:
+        return self.tree.sql(dialect="duckdb", pretty=True)
+
+
+def compile(plan: QueryPlan, model: SemanticModel, catalog: Catalog, fiscal: int = 1) -> Statement:
+    """The statement of one plan. Shapes: plan.py's docstrings; contract.md §3 "Shape"."""
+    return _Compiler(plan, model, catalog, fiscal).statement()
+
+
+def sql(text: str) -> exp.Expression:
+    return parse_one(text, dialect="duckdb")
+
+
+def literal_date(day: date) -> str:
+    return f"DATE '{day.isoformat()}'"
+
+
+class _Compiler:
+    """Holds the plan while its parts are written; lives for one call of `compile`."""
+
+    def __init__(self, plan: QueryPlan, model: SemanticModel, catalog: Catalog, fiscal: int) -> None:
+        self.plan = plan
+        self.model = model
+        self.catalog = catalog
+        self.fiscal = fiscal
+        self.dataset: Dataset = model.datasets[plan.dataset]
+        self.metrics: tuple[Metric, ...] = tuple(model.metric(name) for name in plan.metrics)
+
+    # --- the parts ----------------------------------------------------------------------------
+
+    def statement(self) -> Statement:
+        select = self._final(self._totals())
+        return Statement(select, tuple(self._columns()))
+
+    @property
+    def _converted(self) -> bool:
+        return self.plan.currency is not None and self.dataset.currency is not None
+
+    @property
+    def _by_currency(self) -> bool:
+        return (
+            self.dataset.currency is not None
+            and not self._converted
+            and len(self.catalog.currencies) > 1
+            and any(m.unit == "currency" for m in self.metrics)
+            and CURRENCY not in self.plan.dimensions
+        )
+
+    @property
+    def _keys(self) -> list[tuple[str, exp.Expression]]:
+        """Output name and SQL of each thing rows are grouped by, the time bucket first."""
+        keys = [(self.plan.grain.value, self._bucket(self.plan.grain))] if self.plan.grain else []
+        for name in self.plan.dimensions:
+            keys.append((name, self._dimension(name)))
+        if self._by_currency:
+            keys.append((CURRENCY, sql(str(self.dataset.currency))))
+        return keys
+
+    def _dimension(self, name: str) -> exp.Expression:
+        return sql(self.model.dimension(self.plan.dataset, name).expression)
+
+    def _bucket(self, grain: Grain) -> exp.Expression:
+        time = self.dataset.time
+        if grain is Grain.DAY:
+            return sql(f"CAST({time} AS DATE)")
+        shift = (self.fiscal - 1) % 12 if grain in (Grain.QUARTER, Grain.YEAR) else 0
+        if shift:
+            return sql(
+                f"CAST(DATE_TRUNC('{grain.value}', {time} - INTERVAL {shift} MONTH) + INTERVAL {shift} MONTH AS DATE)"
+            )
+        return sql(f"CAST(DATE_TRUNC('{grain.value}', {time}) AS DATE)")
+
+    def _within(self, period: Period) -> exp.Expression:
+        kind = "TIMESTAMP" if self.dataset.time_type == "timestamp" else "DATE"
+        return sql(
+            f"{self.dataset.time} >= {kind} '{period.start.isoformat()}' AND "
+            f"{self.dataset.time} < {kind} '{period.end.isoformat()}'"
+        )
+
+    def _source(self) -> tuple[exp.Select, list[tuple[str, exp.Expression]]]:
+        """The FROM, with the CTEs it needs: a derived table, or money in one currency."""
+        select = exp.select()
+        ctes: list[tuple[str, exp.Expression]] = []
+        query = derived.query(self.plan, self.model, self.catalog)
+        if query is not None:
+            ctes.append((self.dataset.source, query))
+        if self._converted:
+            ctes.append(("converted", derived.converted(self.dataset, self.catalog, str(self.plan.currency))))
+            return select.from_("converted"), ctes
+        return select.from_(self.dataset.source), ctes
+
+    def _conditions(self) -> list[exp.Expression]:
+        found: list[exp.Expression] = []
+        period = self._scanned()
+        if period is not None:
+            within = self._within(period)
+            within.add_comments([f"{calendar.label(period)}, end exclusive"])
+            found.append(within)
+        if self.plan.comparison and self.plan.period:
+            either = exp.or_(self._within(self.plan.period), self._within(self.plan.comparison))
+            either.add_comments(
+                [
+                    f"{calendar.label(self.plan.period)} and, to compare, {calendar.label(self.plan.comparison)}"
+                ]
+            )
+            found = [exp.paren(either)]
+        found += [self._filter(f) for f in self.plan.filters]
+        found += [self._row_threshold(t) for t in self.plan.having if t.of == "row"]
+        return found
+
+    def _scanned(self) -> Period | None:
+        if self.plan.period is None or not self.plan.series_change or self.plan.grain is None:
+            return self.plan.period
+        start = self.plan.period.start - calendar.step(self.plan.grain)
+        return self.plan.period.model_copy(update={"start": start})
+
+    def _filter(self, one: Filter) -> exp.Expression:
+        return condition(self.model.dimension(self.plan.dataset, one.dimension).expression, one)
+
+    def _row_threshold(self, threshold: Threshold) -> exp.Expression:
+        argument = sql(self.model.metric(threshold.metric).expression)
+        sums = list(argument.find_all(exp.Sum))
+        return _compared(sums[0].this if sums else argument, threshold)
+
+    def _aggregate(self, metric: Metric, only: exp.Expression | None = None) -> exp.Expression:
+        tree = sql(metric.expression)
+        if only is not None:
+            tree = _conditioned(tree, only)
+        if (metric.additive or metric.counted) and (not self._keys or self.plan.comparison):
+            tree = exp.func("COALESCE", tree, exp.Literal.number(0))
+        tree.add_comments([metric.description] if metric.description else [])
+        return tree
+
+    def _totals(self) -> exp.Select:
+        """`totals`: one row for each group, with every aggregate that the answer needs."""
+        select, ctes = self._source()
+        for name, expression in self._keys:
+            select = select.select(exp.alias_(expression, name))
+        part = exp.and_(*[self._filter(f) for f in self.plan.part]) if self.plan.part else None
+        for metric in self.metrics:
+            if self.plan.comparison and self.plan.period:
+                select = select.select(
+                    exp.alias_(self._aggregate(metric, self._within(self.plan.period)), self._column(metric)),
+                    exp.alias_(
+                        self._aggregate(metric, self._within(self.plan.comparison)),
+                        self._column(metric) + "_previous",
+                    ),
+                )
+            else:
+                select = select.select(exp.alias_(self._aggregate(metric, part), self._column(metric)))
+                if part is not None:
+                    select = select.select(
+                        exp.alias_(self._aggregate(metric), self._column(metric) + "_whole")
+                    )
+        conditions = self._conditions()
+        if conditions:
+            select = select.where(*conditions)
+        if self._keys:
+            select = select.group_by(*[expression.copy() for _, expression in self._keys])
+            if not self.plan.comparison and not self.plan.part:
+                # a group without any figure is no row
+                known = [exp.not_(exp.Is(this=self._aggregate(m), expression=exp.null())) for m in self.metrics]
+                select = select.having(exp.or_(*known))
+        for name, query in reversed(ctes):
+            select = select.with_(name, as_=query, append=False)
+        return select
+
+    def _column(self, metric: Metric) -> str:
+        return metric.column
+
+    def _final(self, totals: exp.Select) -> exp.Select:
+        ctes = totals.args.pop("with_", None) or totals.args.pop("with", None)
+        select = exp.select().from_("totals")
+        for name, _ in self._keys:
+            select = select.select(exp.column(name))
+        for metric in self.metrics:
+            select = select.select(*self._outputs(metric))
+        derived_names = {c.name for c in self._group_columns()}
+        ranked = self.plan.limit is not None or self.plan.limit_per is not None
+        measured = select
+        needs_layer = bool(self.plan.having) or ranked or self.plan.share or self.plan.series_change
+        name = "measured"
+        result = measured
+        if needs_layer:
+            result = exp.select(*[exp.column(c.name) for c in self._group_columns()]).from_(name)
+            for condition in self._after(derived_names, ranked):
+                result = result.where(condition)
+            result = self._limited(result)
+        result = result.order_by(*self._order())
+        if (
+            self.plan.limit is not None
+            and self.plan.limit_per is None
+            and not self._top_series
+            and not self._by_currency
+        ):
+            result = result.limit(self.plan.limit)
+        named = [(cte.alias, cte.this) for cte in ctes.expressions] if ctes else []
+        named.append(("totals", totals))
+        if needs_layer:
+            named.append((name, measured))
+        if self.plan.count_groups:
+            named.append(("counted", result.order_by(append=False)))
+            result = exp.select(exp.alias_(exp.Count(this=exp.Star()), self._counted_name)).from_("counted")
+        for alias, query in named:
+            result = result.with_(alias, as_=query)
+        return result
+
+    @property
+    def _counted_name(self) -> str:
+        return f"number_of_{'_'.join(self.plan.dimensions)}"
+
+    def _outputs(self, metric: Metric) -> list[exp.Expression]:
+        name = self._column(metric)
+        if self.plan.comparison:
+            return [
+                exp.alias_(sql(text), alias)
+                for text, alias in self._compared_columns(metric, f"{name}_previous")
+            ]
+        if self.plan.series_change:
+            grain = self.plan.grain.value if self.plan.grain else "month"
+            keys = [k for k, _ in self._keys if k != grain]
+            partition = f"PARTITION BY {', '.join(_q(k) for k in keys)} " if keys else ""
+            previous = f"LAG({name}) OVER ({partition}ORDER BY {grain})"
+            return [exp.alias_(sql(text), alias) for text, alias in self._compared_columns(metric, previous)]
+        if self.plan.average:
+            return [exp.alias_(sql(f"{name} / {self._divisor()}"), self._average_name(metric))]
+        outputs: list[exp.Expression] = [exp.column(name)]
+        if self.plan.share and metric.additive | metric.counted:
+            whole = f"{name}_whole" if self.plan.part else f"SUM({name}) OVER ({self._share_scope()})"
+            share = sql(f"100 * CAST({name} AS DOUBLE) / NULLIF({whole}, 0)")
+            share.add_comments(["per cent of the whole of the same period and filters"])
+            outputs.append(exp.alias_(share, self._share_name(metric)))
+        return outputs
+
+    def _compared_columns(self, metric: Metric, previous: str) -> list[tuple[str, str]]:
+        name = self._column(metric)
+        prefix = f"{name}_" if len(self.metrics) > 1 else ""
+        return [
+            (name, f"{prefix}current"),
+            (previous, f"{prefix}previous"),
+            (f"{name} - {previous}", f"{prefix}change"),
+            (
+                f"100 * CAST({name} - {previous} AS DOUBLE) / NULLIF({previous}, 0)",
+                f"{prefix}change_percent",
+            ),
+        ]
+
+    def _share_scope(self) -> str:
+        keys = ([self.plan.grain.value] if self.plan.grain else []) + (
+            [CURRENCY] if self._by_currency else []
+        )
+        return f"PARTITION BY {', '.join(keys)}" if keys else ""
+
+    def _share_name(self, metric: Metric) -> str:
+        return "share" if len(self.metrics) == 1 else f"{self._column(metric)}_share"
+
+    def _average_name(self, metric: Metric) -> str:
+        assert self.plan.average is not None
+        return f"average_{self._column(metric)}_per_{self.plan.average.value}"
+
+    def _divisor(self) -> str:
+        """Loaded days (weeks, months…) of the period, or of each bucket of a series."""
+        assert self.plan.average is not None
+        assert self.plan.period is not None
+        if self.plan.grain is None:
+            return str(
+                loaded_units(self.plan.average, self.plan.period, self.dataset, self.catalog, self.fiscal)
+            )
+        arms = []
+        start = calendar.floor(self.plan.period.start, self.plan.grain, self.fiscal)
+        while start < self.plan.period.end:
+            end = start + calendar.step(self.plan.grain)
+            span = Period(start=max(start, self.plan.period.start), end=min(end, self.plan.period.end))
+            count = loaded_units(self.plan.average, span, self.dataset, self.catalog, self.fiscal)
+            if count:
+                arms.append(f"WHEN {literal_date(start)} THEN {count}")
+            start = end
+        return f"CASE {self.plan.grain.value} {' '.join(arms)} END" if arms else "NULL"
+
+    # --- what rows stay, in which order ---------------------------------------------------------
+
+    @property
+    def _top_series(self) -> bool:
+        """Top N of a dimension shown over time: the ranking is by the whole period."""
+        return bool(self.plan.grain and self.plan.dimensions and self.plan.limit and not self.plan.limit_per)
+
+    @property
+    def _ranked_by(self) -> str:
+        return self.plan.order.by if self.plan.order else self._measures()[0]
+
+    def _measures(self) -> list[str]:
+        return [c.name for c in self._group_columns() if c.kind == "metric"]
+
+    def _after(self, outputs: set[str], ranked: bool) -> Iterable[exp.Expression]:
+        if self.plan.series_change and self.plan.period and self.plan.grain:
+            yield sql(f"{self.plan.grain.value} >= {literal_date(self.plan.period.start)}")
+        if ranked or any(t.of == "value" for t in self.plan.having):
+            for name in self.plan.dimensions:
+                if not any(f.dimension == name and f.op == "empty" for f in self.plan.filters):
+                    known = sql(f"{_q(name)} IS NOT NULL")
+                    known.add_comments([f"a ranking leaves out what has no {name.replace('_', ' ')}"])
+                    yield known
+        for threshold in self.plan.having:
+            if threshold.of != "row":
+                yield _compared(exp.column(self._threshold_column(threshold)), threshold)
+        if self._top_series and self.plan.limit:
+            direction = "DESC" if self._descending else "ASC"
+            names = ", ".join(_q(n) for n in self.plan.dimensions)
+            known = " AND ".join(f"{_q(n)} IS NOT NULL" for n in self.plan.dimensions)
+            inner = (
+                f"SELECT {names} FROM measured WHERE {known} GROUP BY {names} "
+                f"ORDER BY SUM({_q(self._ranked_by)}) {direction} LIMIT {self.plan.limit}"
+            )
+            left = names if len(self.plan.dimensions) == 1 else f"({names})"
+            yield sql(f"{left} IN ({inner})")
+
+    def _threshold_column(self, threshold: Threshold) -> str:
+        metric = self.model.metric(threshold.metric)
+        prefix = f"{self._column(metric)}_" if len(self.metrics) > 1 else ""
+        if threshold.of == "share":
+            return self._share_name(metric)
+        if threshold.of in ("change", "change_percent"):
+            return prefix + threshold.of
+        if self.plan.comparison or self.plan.series_change:
+            return prefix + "current"
+        return self._average_name(metric) if self.plan.average else self._column(metric)
+
+    @property
+    def _descending(self) -> bool:
+        return self.plan.order.descending if self.plan.order else True
+
+    def _limited(self, select: exp.Select) -> exp.Select:
+        partition = [self.plan.limit_per] if self.plan.limit_per else []
+        if self._by_currency and self.plan.limit and not self._top_series:
+            partition.append(CURRENCY)
+        if not partition or self.plan.limit is None:
+            return select
+        order = ", ".join(o.sql(dialect="duckdb") for o in self._rank_order())
+        keys = ", ".join(_q(p) for p in partition)
+        select.set(
+            "qualify",
+            exp.Qualify(
+                this=sql(f"ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {order}) <= {self.plan.limit}")
+            ),
+        )
+        return select
+
+    def _rank_order(self) -> list[exp.Expression]:
+        keys = [exp.Ordered(this=exp.column(self._ranked_by), desc=self._descending, nulls_first=False)]
+        return keys + [
+            exp.Ordered(this=exp.column(n), desc=False, nulls_first=False) for n in self.plan.dimensions
+        ]
+
+    def _order(self) -> list[exp.Expression]:
+        first: list[exp.Expression] = []
+        if self.plan.grain and not (self.plan.order and self.plan.order.by != self.plan.grain.value):
+            first.append(exp.Ordered(this=exp.column(self.plan.grain.value), desc=False, nulls_first=False))
+        if self.plan.limit_per:
+            first.append(exp.Ordered(this=exp.column(self.plan.limit_per), desc=False, nulls_first=False))
+        if self._by_currency and (self.plan.dimensions or self.plan.grain):
+            first.append(exp.Ordered(this=exp.column(CURRENCY), desc=False, nulls_first=False))
+        order = first + self._rank_order()
+        if self._by_currency and not self.plan.dimensions and not self.plan.grain:
+            order.append(exp.Ordered(this=exp.column(CURRENCY), desc=False, nulls_first=False))
+        return order
+
+    # --- what the columns mean ------------------------------------------------------------------
+
+    def _columns(self) -> list[AnswerColumn]:
+        if self.plan.count_groups:
+            return [AnswerColumn(self._counted_name, "metric", "count")]
+        return self._group_columns()
+
+    def _group_columns(self) -> list[AnswerColumn]:
+        columns = [AnswerColumn(self.plan.grain.value, "time")] if self.plan.grain else []
+        columns += [AnswerColumn(name, "dimension") for name in self.plan.dimensions]
+        if self._by_currency:
+            columns.append(AnswerColumn(CURRENCY, "dimension"))
+        for metric in self.metrics:
+            columns += self._metric_columns(metric)
+        return columns
+
+    def _unit(self, metric: Metric) -> str | None:
+        if metric.unit != "currency":
+            return metric.unit
+        if self._converted:
+            return self.plan.currency
+        if self._by_currency or CURRENCY in self.plan.dimensions:
+            return None
+        return self.catalog.currencies[0] if self.catalog.currencies else None
+
+    def _metric_columns(self, metric: Metric) -> list[AnswerColumn]:
+        unit = self._unit(metric)
+        if self.plan.comparison or self.plan.series_change:
+            names = [alias for _, alias in self._compared_columns(metric, "x")]
+            units: Sequence[str | None] = (unit, unit, unit, "percent")
+            return [AnswerColumn(n, "metric", u) for n, u in zip(names, units, strict=True)]
+        if self.plan.average:
+            return [AnswerColumn(self._average_name(metric), "metric", unit)]
+        columns = [AnswerColumn(self._column(metric), "metric", unit)]
+        if self.plan.share and metric.additive | metric.counted:
+            columns.append(AnswerColumn(self._share_name(metric), "metric", "percent"))
+        return columns
+
+
+def loaded_units(unit: Grain, period: Period, dataset: Dataset, catalog: Catalog, fiscal: int) -> int:
+    """How many days, weeks, months… of the period have loaded days."""
+    days = catalog.days[dataset.loaded_from]
+    if unit is Grain.DAY:
+        return days.count(period.start, period.end)
+    count = 0
+    start = calendar.floor(period.start, unit, fiscal)
+    while start < period.end:
+        end = start + calendar.step(unit)
+        count += days.count(max(start, period.start), min(end, period.end)) > 0
+        start = end
+    return count
+
+
+def _q(name: str) -> str:
+    return exp.to_identifier(name, quoted=not name.isidentifier()).sql(dialect="duckdb")
+
+
+def _compared(column: exp.Expression, threshold: Threshold) -> exp.Expression:
+    value = exp.Literal.number(str(threshold.value))
+    if threshold.op == "between":
+        return exp.Between(this=column, low=value, high=exp.Literal.number(str(threshold.upper)))
+    kinds = {">": exp.GT, ">=": exp.GTE, "<": exp.LT, "<=": exp.LTE, "=": exp.EQ}
+    return kinds[threshold.op](this=column, expression=value)
+
+
+def _conditioned(tree: exp.Expression, condition: exp.Expression) -> exp.Expression:
+    """Every aggregate of the tree counts only rows that meet the condition."""
+
+    def visit(node: exp.Expression) -> exp.Expression:
+        if isinstance(node, exp.Filter):
+            where = node.expression
+            both = exp.and_(condition.copy(), where.this.copy())
+            return exp.Filter(this=node.this.copy(), expression=exp.Where(this=both))
+        if isinstance(node, exp.AggFunc) and not isinstance(node.parent, exp.Filter):
+            return exp.Filter(this=node.copy(), expression=exp.Where(this=condition.copy()))
+        return node
+
+    return _transform_once(tree, visit)
+
+
+def _transform_once(tree: exp.Expression, visit) -> exp.Expression:  # type: ignore[no-untyped-def]
+    """Replaces nodes from the top, not descending into what was replaced."""
+    replaced = visit(tree)
+    if replaced is not tree:
+        return replaced  # type: ignore[no-any-return]
+    for key, value in list(tree.args.items()):
+        if isinstance(value, exp.Expression):
+            tree.set(key, _transform_once(value, visit))
+        elif isinstance(value, list):
+            tree.set(key, [_transform_once(v, visit) if isinstance(v, exp.Expression) else v for v in value])
+    return tree

@@ -1,0 +1,95 @@
+"""The guard: a statement in, a CheckedQuery out, or a refusal that says what would be allowed.
+
+1. text: length, nesting, characters, before anything parses.
+2. DuckDB's own parser reads it: the same one that will read what runs, so that the two can't disagree.
+3. RULES check the tree and rewrite it: tables become their filtered forms, rows are limited.
+4. DuckDB writes the tree out; that text is parsed again, compared, and bound on empty tables.
+The text as asked is never run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import Expr
+
+from assistant.errors import GuardRefusal
+from assistant.sql.guard import binding, parser, pivot, sealed, text
+from assistant.sql.guard.bounds import bounded
+from assistant.sql.guard.draft import Draft
+from assistant.sql.guard.limit import row_limit
+from assistant.sql.guard.nodes import known_functions, known_names, known_nodes, known_types
+from assistant.sql.guard.outputs import plain_names
+from assistant.sql.guard.recursion import ending
+from assistant.sql.guard.tables import own_tables
+from assistant.sql.guard.weight import weighed
+from assistant.values import Access, CheckedQuery
+
+Rule = Callable[[Draft, Access], None]
+
+RULES: tuple[Rule, ...] = (
+    known_nodes,
+    known_functions,
+    known_types,
+    known_names,
+    plain_names,
+    bounded,
+    ending,
+    own_tables,
+    weighed,
+    row_limit,
+)
+
+
+def check(sql: str | Expr, access: Access) -> CheckedQuery:
+    """Check `sql` (DuckDB's dialect) for what `access` opens; GuardRefusal when a rule is broken.
+
+    `executable` gives the rows and column names that `sql` gives on the visible part of the tables.
+    """
+    asked = sql if isinstance(sql, str) else sql.sql("duckdb", comments=False)
+    asked = text.plain(asked)
+    try:
+        try:
+            return _checked(asked, access, shortcuts=True)
+        except GuardRefusal as refusal:
+            # Tags read from their own columns can break a grouping; as they were asked they may bind.
+            if refusal.rule not in binding.RULES:
+                raise
+            return _checked(asked, access, shortcuts=False)
+    except RecursionError:
+        raise GuardRefusal("nesting", "The statement is nested too deeply") from None
+
+
+def _checked(asked: str, access: Access, shortcuts: bool) -> CheckedQuery:
+    readable, tree = _parsed(asked)
+    draft = Draft(readable, tree, shortcuts)
+    for rule in RULES:
+        rule(draft, access)
+    written = parser.show(draft.tree)
+    sealed.same(written, draft.tree, access)
+    dynamic = readable is not asked  # a PIVOT without values: its columns are known only when it runs
+    if not dynamic:
+        binding.bound(draft, written, access)
+    return CheckedQuery(
+        sql=asked.strip().rstrip(";").rstrip(),
+        executable=pivot.printed(draft.tree) if dynamic else written,
+        tables=tuple(draft.tables),
+        columns=tuple(draft.columns),
+        functions=tuple(sorted(draft.functions)),
+        policy="; ".join(draft.policies) or None,
+        limits=access.limits,
+    )
+
+
+def read(sql: str) -> parser.Tree:
+    """The tree of a statement that passed."""
+    return _parsed(sql)[1]
+
+
+def _parsed(asked: str) -> tuple[str, parser.Tree]:
+    try:
+        return asked, parser.parse(asked)
+    except GuardRefusal as refusal:
+        if refusal.rule != "only queries" or (marked := pivot.marked(asked)) == asked:
+            raise
+        return marked, parser.parse(marked)
