@@ -5,7 +5,6 @@ Wires the stages and keeps nothing between questions but one snapshot of the war
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -39,8 +38,8 @@ from assistant.values import (
     Clarification,
     Filter,
     Limits,
-    Question,
     QueryPlan,
+    Question,
     Reading,
     Rows,
 )
@@ -86,7 +85,10 @@ class Assistant:
             connection = duckdb_engine.open_locked(self.config.warehouse, self.limits)
             try:
                 self._warehouse = read_warehouse(
-                    lambda text: connection.cursor().execute(text).fetchall(), self.schema, self.vocabulary, version
+                    lambda text: connection.cursor().execute(text).fetchall(),
+                    self.schema,
+                    self.vocabulary,
+                    version,
                 )
             finally:
                 connection.close()
@@ -112,7 +114,11 @@ class Assistant:
             answer = self._answer(question, answer_id)
         except Clarify as error:
             answer = Answer(
-                "clarify", answer_id, question.text, clarify=Clarification(error.question, error.options), error=None
+                "clarify",
+                answer_id,
+                question.text,
+                clarify=Clarification(error.question, error.options),
+                error=None,
             )
         except AssistantError as error:
             status = "refused" if isinstance(error, Refused) else "error"
@@ -140,9 +146,7 @@ class Assistant:
         lexicon = visible(house, access, self._run_sql)
         reading = local.read(question.text, lexicon, context, run)
         clock.lap("plan")
-        statement = sql_compile.compile(
-            reading.plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start
-        )
+        statement = sql_compile.compile(reading.plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
         checked = guard.check(statement.tree, access)
         clock.lap("guard")
         rows = self.engine.run(checked, owner=question.user)
@@ -169,7 +173,7 @@ class Assistant:
         access: Access,
     ) -> Answer:
         columns, values = _one_currency(statement.columns, rows.rows)
-        told = narrate.tell(reading.plan, columns, values, house.model, house.catalog)
+        told = narrate.tell(reading.plan, columns, values, house.model, rows.truncated, freshness(reading.plan, house))
         assumptions = (*reading.assumptions, *((access.note,) if access.note else ()))
         return Answer(
             status="answered",
@@ -215,7 +219,10 @@ class _Clock:
 
 
 def read_warehouse(
-    read: catalog.Reader, schema: SemanticModel, words: vocabulary.Vocabulary, version: tuple[int, int] = (0, 0)
+    read: catalog.Reader,
+    schema: SemanticModel,
+    words: vocabulary.Vocabulary,
+    version: tuple[int, int] = (0, 0),
 ) -> Warehouse:
     """The names of one warehouse version, through a trusted reader."""
     held = catalog.read(read)
@@ -298,5 +305,12 @@ def _one_currency(
     return kept, tuple(tuple(v for i, v in enumerate(row) if i != place) for row in rows)
 
 
-def safe_name(text: str) -> str:
-    return re.sub(r"\W+", "_", text)
+def freshness(plan: QueryPlan, house: Warehouse) -> str | None:
+    """What to say of the newest loaded day when the period reaches beyond it or ends there."""
+    days = house.catalog.days.get(house.model.datasets[plan.dataset].loaded_from)
+    if plan.period is None or days is None:
+        return None
+    monthly = house.model.datasets[plan.dataset].grain == "month"
+    if monthly or plan.period.last_day < days.last:
+        return None
+    return f"Data is loaded up to {days.last.day} {days.last:%b %Y}."

@@ -1,6 +1,6 @@
 """How fast a load is beside DuckDB's own CREATE TABLE AS SELECT * FROM read_csv on the same file.
 
-    python benchmarks/load.py [ROWS]
+python benchmarks/load.py [ROWS]
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,7 @@ def test_at_most_the_allowed_rows_come_back(engine: DuckDBEngine, available: int
     assert rows.truncated is truncated
 
 
-def test_days_are_utc_whatever_the_clock_of_the_machine(
-    warehouse: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_days_are_utc_whatever_the_clock_of_the_machine(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "America/New_York")
     connection = open_locked(warehouse, Limits())
     assert connection.cursor().execute("SELECT current_setting('TimeZone')").fetchall() == [("UTC",)]
@@ -111,6 +110,28 @@ def test_a_statement_that_passes_its_time_is_stopped_and_the_next_runs(engine: D
             engine.run(checked(sql, seconds=0.2))
         assert stopped.value.limit == "time"
     assert engine.run(checked("SELECT 1")).rows == ((1,),)
+
+
+def test_the_stop_button_stops_the_running_statement(engine: DuckDBEngine) -> None:
+    with ThreadPoolExecutor(1) as people:
+        slow = people.submit(engine.run, checked("SELECT pg_sleep(60)"), None, "stop me")
+        while not engine.cancel("stop me"):
+            assert not slow.done()
+        with pytest.raises(EngineError, match="stopped on request"):
+            slow.result()
+    assert engine.cancel("stop me") is False
+
+
+def test_where_the_system_can_not_confine_nothing_spills_and_nothing_opens(
+    warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.engines.duckdb_engine.forbid_files", lambda but: False)
+    connection = open_locked(warehouse, Limits(memory_mb=64), spill_to=tmp_path)
+    with pytest.raises(duckdb.PermissionException):
+        connection.cursor().execute(f"SELECT * FROM read_blob('{warehouse}')")
+    with pytest.raises(duckdb.OutOfMemoryException):
+        connection.cursor().execute("SELECT count(DISTINCT hash(i)) FROM range(30000000) t(i)").fetchall()
+    connection.close()
 
 
 def test_what_needs_too_much_memory_is_stopped(warehouse: Path) -> None:

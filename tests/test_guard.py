@@ -22,9 +22,7 @@ POLICY = "x_CostCenter = 'Retail'"
 ACCEPTED = [*warehouse.statements("guard_accepted.sql"), *warehouse.statements("guard_accepted_focus.sql")]
 OPEN_TO_RETAIL = [case for case in ACCEPTED if "budgets" not in case[1].lower()]  # which lack the dimension
 REFUSED = [json.loads(line) for line in (warehouse.CASES / "guard_refused.jsonl").read_text().splitlines()]
-CONTAINED = [
-    json.loads(line) for line in (warehouse.CASES / "guard_contained.jsonl").read_text().splitlines()
-]
+CONTAINED = [json.loads(line) for line in (warehouse.CASES / "guard_contained.jsonl").read_text().splitlines()]
 MESSAGES = yaml.safe_load((warehouse.CASES / "guard_messages.yaml").read_text("utf-8"))
 
 
@@ -191,9 +189,7 @@ def test_too_much_of_anything_is_a_refusal(sql, retail):
 
 
 def test_it_tells_what_is_read(everything):
-    checked = guard.check(
-        "SELECT lower(ServiceName), sum(BilledCost) FROM cost_and_usage c GROUP BY 1;", everything
-    )
+    checked = guard.check("SELECT lower(ServiceName), sum(BilledCost) FROM cost_and_usage c GROUP BY 1;", everything)
     assert checked.sql == "SELECT lower(ServiceName), sum(BilledCost) FROM cost_and_usage c GROUP BY 1"
     assert checked.tables == ("cost_and_usage",)
     assert checked.columns == ("cost_and_usage.BilledCost", "cost_and_usage.ServiceName")
@@ -228,9 +224,7 @@ def test_rows_are_limited_to_one_more_than_allowed(asked, rows, stored, everythi
 
 
 def test_a_tag_is_read_from_its_own_column(everything):
-    asked = (
-        "SELECT Tags['team'], c.Tags->>'env' AS env FROM cost_and_usage c WHERE Tags['cost-center'] = 'cc1'"
-    )
+    asked = "SELECT Tags['team'], c.Tags->>'env' AS env FROM cost_and_usage c WHERE Tags['cost-center'] = 'cc1'"
     executable = guard.check(asked, everything).executable
     assert all(f'"Tags.{key}"' in executable for key in ("team", "env", "cost-center"))
     assert "Tags[" not in executable.replace("\"Tags['", "")
@@ -276,14 +270,10 @@ def test_ends_that_only_rows_know_are_checked_as_it_runs(stored, everything):
 
 
 def test_awkward_names_of_tables_and_columns_are_quoted():
-    awkward = TableAccess(
-        'weird "table"; --', (TableColumn('a "b" c', "INTEGER"), TableColumn("select", "DATE"))
-    )
+    awkward = TableAccess('weird "table"; --', (TableColumn('a "b" c', "INTEGER"), TableColumn("select", "DATE")))
     access = Access({awkward.name: awkward})
     with duckdb.connect(":memory:") as connection:
-        connection.execute(
-            'CREATE TABLE "weird ""table""; --" ("a ""b"" c" INTEGER, "select" DATE, hidden INTEGER)'
-        )
+        connection.execute('CREATE TABLE "weird ""table""; --" ("a ""b"" c" INTEGER, "select" DATE, hidden INTEGER)')
         connection.execute("""INSERT INTO "weird ""table""; --" VALUES (1, '2026-01-01', 3)""")
         checked = guard.check('SELECT *, "a ""b"" c" + 1 AS "x;y" FROM "weird ""table""; --"', access)
         assert warehouse.run(connection, checked.executable)[0] == ['a "b" c', "select", "x;y"]

@@ -19,9 +19,7 @@ from assistant.sql.guard import parser, pivot
 
 POLICY = "x_CostCenter = 'Retail'"
 LEGITIMATE = [sql for _, sql in warehouse.statements("guard_accepted.sql")]
-ATTACKS = [
-    json.loads(line)["sql"] for line in (warehouse.CASES / "guard_refused.jsonl").read_text().splitlines()
-]
+ATTACKS = [json.loads(line)["sql"] for line in (warehouse.CASES / "guard_refused.jsonl").read_text().splitlines()]
 TOKENS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\w+|\s+|[^\w\s]+")
 # What differs from run to run for an unprotected copy as well.
 UNSTABLE = re.compile(r"sample|random|uuid|now\(|approx|reservoir|current_timestamp|localtime", re.IGNORECASE)
@@ -117,12 +115,8 @@ def test_any_text_is_read_or_refused(world, text):
     examine(text, world)
 
 
-COLUMNS = st.sampled_from(
-    ["ServiceName", "RegionId", "x_CostCenter", "Tags['team']", "ResourceId", "x_Weight % 3"]
-)
-MEASURES = st.sampled_from(
-    ["sum(BilledCost)", "count(*)", "max(EffectiveCost)", "count(DISTINCT ResourceId)"]
-)
+COLUMNS = st.sampled_from(["ServiceName", "RegionId", "x_CostCenter", "Tags['team']", "ResourceId", "x_Weight % 3"])
+MEASURES = st.sampled_from(["sum(BilledCost)", "count(*)", "max(EffectiveCost)", "count(DISTINCT ResourceId)"])
 CONDITIONS = st.sampled_from(
     [
         "true",
@@ -158,9 +152,7 @@ def query(draw, depth=0):
     if depth < 2:
         match draw(st.integers(0, 5)):
             case 0:
-                text = (
-                    f"WITH cost_and_usage AS (SELECT * FROM cost_and_usage WHERE {draw(CONDITIONS)}) {text}"
-                )
+                text = f"WITH cost_and_usage AS (SELECT * FROM cost_and_usage WHERE {draw(CONDITIONS)}) {text}"
             case 1:
                 other = draw(query(depth + 1))
                 text = f"SELECT CAST(k AS VARCHAR) AS k, CAST(m AS DOUBLE) AS m FROM ({text}) UNION ({other})"

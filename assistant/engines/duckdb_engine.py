@@ -18,9 +18,7 @@ from assistant.values import CheckedQuery, Limits, Rows
 CHUNK = 2048
 GRACE_SECONDS = 1.0
 # Fetching some types imports Python modules, which a confined thread could not read any more.
-WARM_UP = (
-    "SELECT now(), uuid(), 1.5::DECIMAL(18, 6), DATE '2026-01-01', INTERVAL 1 DAY, TIME '10:00', MAP {'a': 1}"
-)
+WARM_UP = "SELECT now(), uuid(), 1.5::DECIMAL(18, 6), DATE '2026-01-01', INTERVAL 1 DAY, TIME '10:00', MAP {'a': 1}"
 
 
 def open_locked(
@@ -41,7 +39,6 @@ def open_locked(
         "memory_limit": f"{limits.memory_mb}MiB",
         "threads": 1 if spill_to else threads,
         "temp_directory": str(spill_to or ""),
-        "max_temp_directory_size": f"{limits.temp_mb}MiB",
         "autoload_known_extensions": "false",
         "autoinstall_known_extensions": "false",
         "allow_community_extensions": "false",
@@ -52,8 +49,12 @@ def open_locked(
         if connection.execute("SELECT current_setting('lock_configuration')").fetchall() == [(True,)]:
             return connection
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
+        if spill_to:  # In the configuration above it would be accepted, and ignored.
+            connection.execute(f"SET max_temp_directory_size = '{limits.temp_mb}MiB'")
         connection.execute(WARM_UP).fetchall()
         confined = spill_to is not None and forbid_files(but=spill_to)
+        if not confined:
+            connection.execute("SET temp_directory = ''")
         # Threads inherit the confinement of the one that starts them, so they start only now.
         connection.execute(f"SET threads = {threads}")
         connection.execute("SET enable_external_access = false")

@@ -31,8 +31,7 @@ def stopped(limit: str, limits: Limits) -> EngineError:
         "memory": f"The query needed more than its {limits.memory_mb:,} MB of memory. {NARROWER}",
         "temp": f"The query needed more than its {limits.temp_mb:,} MB of temporary space. {NARROWER}",
         "cancel": "The query was stopped on request.",
-        "busy": "Too many queries are running at the moment, so this one was not started. "
-        "Try again in a minute.",
+        "busy": "Too many queries are running at the moment, so this one was not started. Try again in a minute.",
         "died": "The process that ran the query was ended by the system, most likely because the query "
         f"needed too much memory. {NARROWER}",
     }
@@ -67,8 +66,7 @@ FAULTS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"window function|aggregate function calls cannot|aggregates? cannot",
-        "An aggregate or window "
-        "function stands where the database does not allow one; move it to a subquery.",
+        "An aggregate or window function stands where the database does not allow one; move it to a subquery.",
     ),
 )
 

@@ -142,9 +142,7 @@ class Worker:
                 raise
         head = self._receive()
         rows = from_json(self._pipe.recv_bytes(LARGEST_REPLY).decode())
-        return Rows(
-            tuple(head["columns"]), tuple(head["types"]), rows, head["truncated"], head["milliseconds"]
-        )
+        return Rows(tuple(head["columns"]), tuple(head["types"]), rows, head["truncated"], head["milliseconds"])
 
     def step_back(self) -> None:
         """Lets every other process go first; this one then gets no other statement."""

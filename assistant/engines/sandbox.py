@@ -182,9 +182,7 @@ class Sandbox:
         with self._change:
             if self._closed:
                 return
-            fit = [
-                worker for worker in self._idle if worker.fit and worker.purpose.version == purpose.version
-            ]
+            fit = [worker for worker in self._idle if worker.fit and worker.purpose.version == purpose.version]
             unfit = {*self._idle} - {*fit[-self._workers :]}
             self._idle[:] = fit[-self._workers :]
             spare = min(self._workers, self._most - len(self._running)) - len(self._idle)

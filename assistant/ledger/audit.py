@@ -109,7 +109,8 @@ class Ledger:
         with self._open() as connection:
             if connection is not None:
                 rows = connection.execute(
-                    f"SELECT {', '.join(_COLUMNS)} FROM answers {where} ORDER BY rowid DESC LIMIT {int(limit)}", values
+                    f"SELECT {', '.join(_COLUMNS)} FROM answers {where} ORDER BY rowid DESC LIMIT {int(limit)}",
+                    values,
                 ).fetchall()
                 found = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
                 for one in found:

@@ -6,6 +6,7 @@ Knows operators, neighbours and scope; not datasets, periods or plans.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from assistant.errors import Refused
@@ -18,8 +19,9 @@ from assistant.planning.draft import (
     ValueUse,
 )
 from assistant.planning.lattice import Span
-from assistant.semantics.lexicon import Lexicon, Meaning, ValueHit
-from assistant.semantics.words import singular, split
+from assistant.planning.scope import COST
+from assistant.planning.sentence import Sentence
+from assistant.semantics.lexicon import Lexicon, Meaning
 
 _COMPARATORS = {"above": ">", "at_least": ">=", "below": "<", "at_most": "<="}
 _AGAINST = {
@@ -29,6 +31,8 @@ _AGAINST = {
     "year_over_year": "year",
     "day_over_day": "day",
 }
+# A message that is little more than a number changes the limit of the ranking before it.
+MOST_OF_A_NUMBER = 4
 # Operators that say nothing when nothing follows that they could act on.
 _HARMLESS = {
     "include", "including", "copula", "conjunction", "followup", "previous", "add", "which", "convert",
@@ -43,42 +47,17 @@ def attach(spans: Sequence[Span], lexicon: Lexicon) -> Draft:
 
 class _Attacher:
     def __init__(self, spans: Sequence[Span], lexicon: Lexicon) -> None:
-        self.lexicon = lexicon
-        self.spans = list(spans)
+        self.sentence = Sentence(spans, lexicon)
         self.draft = Draft()
-        self.used: set[int] = set()
         self.negating = False
         self.readmitting = False
         self.metric_places: list[int] = []
 
-    # --- neighbours ---------------------------------------------------------------------------
-
-    def _next(self, i: int) -> int | None:
-        """The following span that carries meaning and is not taken yet."""
-        return next((j for j in range(i + 1, len(self.spans)) if not self._passable(j) and j not in self.used), None)
-
-    def _previous(self, i: int) -> int | None:
-        j = i - 1
-        while j >= 0:
-            if not self._passable(j):
-                return j
-            j -= 1
-        return None
-
-    def _passable(self, j: int) -> bool:
-        span = self.spans[j]
-        return span.hollow and not span.times and span.number is None
-
-    def _between(self, i: int, j: int) -> set[str]:
-        return {w for s in self.spans[i + 1 : j] for w in s.words}
-
-    # --- the walk -------------------------------------------------------------------------------
-
     def run(self) -> Draft:
         self._opening()
         self._same_twice()
-        for i, span in enumerate(self.spans):
-            if i in self.used:
+        for i, span in enumerate(self.sentence.spans):
+            if i in self.sentence.used:
                 continue
             self._refuse(span)
             self._attach(i, span)
@@ -86,7 +65,11 @@ class _Attacher:
             self._sides_of_share()
         if self.draft.average and self.draft.average_grain is None and self.draft.grains:
             self.draft.average_grain = self.draft.grains.pop()  # "per month, on average"
-        if self.draft.grains and self.draft.change and not (self.draft.direction or self.draft.by_rate or self.draft.against):
+        if (
+            self.draft.grains
+            and self.draft.change
+            and not (self.draft.direction or self.draft.by_rate or self.draft.against)
+        ):
             self.draft.change = False  # "how did cost move month by month" is a series
         named = [e for e in self.draft.empties if e.names]
         if named:  # "untagged (no squad tag)" says one thing twice
@@ -95,10 +78,11 @@ class _Attacher:
 
     def _sides_of_share(self) -> None:
         """`what share of AI spend is OpenAI`: AI is the whole, OpenAI the part."""
-        share = next(j for j, s in enumerate(self.spans) if s.operator("share"))
+        share = next(j for j, s in enumerate(self.sentence.spans) if s.operator("share"))
         values = [v for v in self.draft.values if not v.negated]
         copula = next(
-            (j for j in range(len(self.spans) - 1, share, -1) if self.spans[j].operator("copula")), None
+            (j for j in range(len(self.sentence.spans) - 1, share, -1) if self.sentence.spans[j].operator("copula")),
+            None,
         )
         if len(values) < 2:
             return
@@ -116,18 +100,18 @@ class _Attacher:
 
     def _opening(self) -> None:
         """A message that starts like a follow-up; the words themselves carry nothing else."""
-        if not self.spans:
+        if not self.sentence.spans:
             return
-        first, last = self.spans[0], self.spans[-1]
+        first, last = self.sentence.spans[0], self.sentence.spans[-1]
         if first.operator("followup", "same", "add") or (last.operator("followup") and not last.hollow):
             self.draft.followup = True
 
     def _same_twice(self) -> None:
         """`owner squad` names one dimension in two words."""
-        for i, (one, other) in enumerate(pairwise(self.spans)):
+        for i, (one, other) in enumerate(pairwise(self.sentence.spans)):
             first, second = one.of("dimension"), other.of("dimension")
             if first and second and set(first.names) == set(second.names):
-                self.used.add(i)
+                self.sentence.used.add(i)
 
     def _refuse(self, span: Span) -> None:
         meaning = span.of("refusal")
@@ -135,66 +119,23 @@ class _Attacher:
             return
         if any(m.kind in ("metric", "dimension", "unit_of_work") for m in span.meanings):
             return
-        if span.hits and self._looks_like_a_name(span):
+        if span.hits and self.sentence.looks_like_a_name(span):
             return
         raise Refused(f"{meaning.refusal.says} (“{span.text}”)")
-
-    def _looks_like_a_name(self, span: Span) -> bool:
-        """Capitals inside a sentence, or a neighbouring dimension word, mark a name."""
-        index = self.spans.index(span)
-        if self._named_by_neighbour(index) is not None:
-            return True
-        first = span.tokens[0]
-        if len(span.tokens) > 1 and self._written_as_value(span):
-            return True
-        written = first.text[:1].isupper() and span.start > 0
-        return written and any(first.text in value for hit in span.hits for value in hit.values)
-
-    def _written_as_value(self, span: Span) -> bool:
-        """Letter for letter, capitals included."""
-        return any(span.text == v for h in span.hits for v in h.values) and not span.text.islower()
-
-    def _named_by_neighbour(self, i: int) -> tuple[int, tuple[str, ...]] | None:
-        """The adjacent dimension word of which this span is a value: `team falcon`, `falcon team`."""
-        for j in (i - 1, i + 1, *self._through_naming(i)):
-            if 0 <= j < len(self.spans) and j not in self.used:
-                meaning = self.spans[j].of("dimension")
-                if meaning and self._owns(meaning.names, self.spans[i].hits):
-                    return j, meaning.names
-        return None
-
-    def _through_naming(self, i: int) -> list[int]:
-        """`team is Falcon`, `service called X`, `env = prod`: one naming word in between."""
-        if i >= 2 and (
-            self.spans[i - 1].operator("include", "copula")
-            or set(self.spans[i - 1].words) <= {"called", "named", "is", "the", "=", ":", "in", "are"}
-        ) and not set(self.spans[i - 1].words) & {"for", "of", "from", "on"}:
-            return [i - 2]
-        return []
-
-    def _owns(self, names: Sequence[str], hits: Sequence[ValueHit]) -> bool:
-        return any(self._is_of(hit, names) for hit in hits)
-
-    def _is_of(self, hit: ValueHit, names: Sequence[str]) -> bool:
-        if hit.dimension in names:
-            return True
-        dimension = self.lexicon.model.dimension(hit.dataset, hit.dimension)
-        return dimension.id_of in names if dimension.id_of else False
-
-    # --- one span -------------------------------------------------------------------------------
 
     def _attach(self, i: int, span: Span) -> None:
         if self._as_number(i, span):
             return
-        if self._prefers_value(i, span):
+        if self.sentence.prefers_value(i, span):
             self._value(i, span)
             return
         if span.times:
             self._time(i, span)
             return
-        meaning = self._best(span)
+        meaning = self.sentence.meaning(span)
         if meaning is None:
-            self._leftover(i, span)
+            if not span.hollow:
+                self.draft.unknown.append(span.text)
             return
         match meaning.kind:
             case "operator":
@@ -211,58 +152,6 @@ class _Attacher:
                 self._unit(i, span)
             case "currency":
                 self._currency(i, meaning)
-            case "ignore":
-                self._hollow(i, span)
-            case "refusal":
-                pass
-
-    def _best(self, span: Span) -> Meaning | None:
-        """The meaning to act on; operators come first where a word is both hollow and an operator."""
-        order = {"operator": 0, "metric": 1, "grain": 1, "unit_of_work": 2, "dimension": 2, "value": 3}
-        candidates = [m for m in span.meanings if m.kind != "refusal"]
-        if span.of("ignore"):  # "used" is a word before it is a commitment's status
-            candidates = [m for m in candidates if m.kind != "value"]
-        if not candidates:
-            return None
-        dimension = span.of("dimension")
-        if dimension and span.of("metric") and self._asked_by(span):
-            return dimension
-        return min(candidates, key=lambda m: (order.get(m.kind, 4), m.cost))
-
-    def _asked_by(self, span: Span) -> bool:
-        """`by invoice`, `which invoice`: the word is what rows are split by."""
-        i = self.spans.index(span)
-        before = [s for s in self.spans[max(0, i - 2) : i] if not s.words == ("the",)]
-        return bool(before) and before[-1].operator("group", "each_of", "which")
-
-    def _prefers_value(self, i: int, span: Span) -> bool:
-        if not span.hits:
-            return False
-        others = [m for m in span.meanings if m.kind not in ("value", "refusal")]
-        if not others and not span.times and span.number is None:
-            return True
-        if self._named_by_neighbour(i) is not None and not span.of("dimension"):
-            return True
-        if span.of("unit_of_work") or span.of("metric"):
-            return False
-        if span.of("dimension") and len(span.tokens) > 1 and self._written_as_value(span):
-            return True
-        if span.times:
-            return self._looks_like_a_name(span) and any(
-                t.times for j, t in enumerate(self.spans) if j != i
-            )
-        if span.of("ignore") or span.of("operator"):
-            return self._looks_like_a_name(span)
-        return all(m.kind in ("ignore",) for m in others)
-
-    def _leftover(self, i: int, span: Span) -> None:
-        if not span.hollow:
-            self.draft.unknown.append(span.text)
-
-    def _hollow(self, i: int, span: Span) -> None:
-        return None
-
-    # --- numbers ----------------------------------------------------------------------------------
 
     def _as_number(self, i: int, span: Span) -> bool:
         if span.number is None:
@@ -270,15 +159,15 @@ class _Attacher:
         if span.hits and not span.currency:
             self._value(i, span)
             return True
-        after, before = self._next(i), self._previous(i)
-        neighbours = [self.spans[j] for j in (after, before) if j is not None]
+        after, before = self.sentence.after(i), self.sentence.before(i)
+        neighbours = [self.sentence.spans[j] for j in (after, before) if j is not None]
         whole = span.number == span.number.to_integral_value()
         if whole and not span.percent and any(n.operator("top", "bottom") for n in neighbours):
             self.draft.limit = int(span.number)
             return True
         if whole and not span.percent and after is not None and not span.times:
-            follower = self.spans[after]
-            ranked = any(s.operator("top", "bottom") for s in self.spans)
+            follower = self.sentence.spans[after]
+            ranked = any(s.operator("top", "bottom") for s in self.sentence.spans)
             if (follower.of("dimension") or follower.of("grain")) and ranked:
                 self.draft.limit = int(span.number)
                 return True
@@ -286,22 +175,25 @@ class _Attacher:
             return False
         if span.number == 1 and span.words == ("one",):
             return True
-        if span.percent and any(s.operator("share") for s in self.spans):
+        if whole and not span.percent and not span.currency and len(self.sentence.spans) <= MOST_OF_A_NUMBER:
+            self.draft.number = int(span.number)  # "make that five", if there is a ranking to change
+            return True
+        if span.percent and any(s.operator("share") for s in self.sentence.spans):
             return True
         self.draft.unknown.append(span.text)
         return True
 
     def _threshold(self, i: int, span: Span, op: str) -> bool:
-        j = self._next(i)
-        if j is None or self.spans[j].number is None:
+        j = self.sentence.after(i)
+        if j is None or self.sentence.spans[j].number is None:
             return False
-        number = self.spans[j]
-        if number.times and not number.currency and op in (">", "<") and self._is_year(number):
+        number = self.sentence.spans[j]
+        if number.times and not number.currency and op in (">", "<") and self.sentence.is_year(number):
             return False
-        self.used.add(j)
+        self.sentence.used.add(j)
         metric = None
-        k = self._next(j)
-        if k is not None and (m := self.spans[k].of("metric")) and len(m.names) == 1:
+        k = self.sentence.after(j)
+        if k is not None and (m := self.sentence.spans[k].of("metric")) and len(m.names) == 1:
             metric = m.names[0]
         assert number.number is not None
         for threshold in self.draft.thresholds:
@@ -310,38 +202,40 @@ class _Attacher:
         self.draft.thresholds.append(
             ThresholdUse(op, number.number, None, number.percent, metric, f"{span.text} {number.text}")  # type: ignore[arg-type]
         )
-        after = self._next(j)
-        if after is not None and self.spans[after].operator("at_least", "at_most") and op in (">", "<"):
-            self.used.add(after)
+        after = self.sentence.after(j)
+        if after is not None and self.sentence.spans[after].operator("at_least", "at_most") and op in (">", "<"):
+            self.sentence.used.add(after)
         return True
 
-    def _is_year(self, span: Span) -> bool:
-        return any(t.bare_year for t in span.times)
-
     def _between_numbers(self, i: int, span: Span) -> bool:
-        j = self._next(i)
-        k = self._next(j) if j is not None else None
+        j = self.sentence.after(i)
+        k = self.sentence.after(j) if j is not None else None
         if j is None or k is None:
             return False
-        if self.spans[k].operator("conjunction"):
-            k = self._next(k)
-        if k is None or self.spans[j].number is None or self.spans[k].number is None or self.spans[j].times:
+        if self.sentence.spans[k].operator("conjunction"):
+            k = self.sentence.after(k)
+        if (
+            k is None
+            or self.sentence.spans[j].number is None
+            or self.sentence.spans[k].number is None
+            or self.sentence.spans[j].times
+        ):
             return False
-        low, high = self.spans[j].number, self.spans[k].number
+        low, high = self.sentence.spans[j].number, self.sentence.spans[k].number
         assert low is not None
         assert high is not None
-        self.used |= {j, k}
+        self.sentence.used |= {j, k}
         self.draft.thresholds.append(
-            ThresholdUse("between", low, high, self.spans[k].percent, None, f"between {low} and {high}")
+            ThresholdUse("between", low, high, self.sentence.spans[k].percent, None, f"between {low} and {high}")
         )
         return True
 
-    # --- time ---------------------------------------------------------------------------------------
-
     def _time(self, i: int, span: Span) -> None:
         ends = span.times[0].ends
-        compares = any(s.operator("compare", "change", "increase", "decrease", "growth_rate") for s in self.spans)
-        compares = compares and not any(s.operator(*_AGAINST) for s in self.spans)
+        compares = any(
+            s.operator("compare", "change", "increase", "decrease", "growth_rate") for s in self.sentence.spans
+        )
+        compares = compares and not any(s.operator(*_AGAINST) for s in self.sentence.spans)
         if ends and compares:  # "grew from January to February" sets two months side by side
             self.draft.compare = True
             for end in ends:
@@ -353,12 +247,12 @@ class _Attacher:
     def _versus_open(self, i: int) -> bool:
         """Whether the nearest operator before this place sets it against something."""
         for j in range(i - 1, -1, -1):
-            span = self.spans[j]
+            span = self.sentence.spans[j]
             if span.times or span.of("metric") or span.of("value") or span.of("dimension"):
                 return False
             if span.operator("versus"):
                 return True
-            if span.operator("above") and j > 0 and self.spans[j - 1].times:
+            if span.operator("above") and j > 0 and self.sentence.spans[j - 1].times:
                 self.draft.compare = True  # "Q4 over Q3"
                 return True
         return False
@@ -366,7 +260,7 @@ class _Attacher:
     def _grain(self, i: int, span: Span, meaning: Meaning) -> None:
         assert meaning.grain is not None
         bare = meaning.names == ("unit",)
-        near = [self.spans[j] for j in (self._previous(i),) if j is not None]
+        near = [self.sentence.spans[j] for j in (self.sentence.before(i),) if j is not None]
         if self.draft.average and self.draft.average_grain is None:
             self.draft.average_grain = meaning.grain
             return
@@ -376,7 +270,8 @@ class _Attacher:
                 self.draft.unknown.append(span.text)
                 return
             context = any(
-                s.operator("which", "top", "bottom", "group", "each_of") or s.number is not None for s in self.spans
+                s.operator("which", "top", "bottom", "group", "each_of") or s.number is not None
+                for s in self.sentence.spans
             )
             if not context:
                 self.draft.unknown.append(span.text)
@@ -385,8 +280,6 @@ class _Attacher:
         if meaning.grain not in self.draft.grains:
             self.draft.grains.append(meaning.grain)
         self.negating = False
-
-    # --- operators ----------------------------------------------------------------------------------
 
     def _operator(self, i: int, span: Span) -> None:
         names = [m.names[0] for m in span.meanings if m.kind == "operator"]
@@ -417,6 +310,8 @@ class _Attacher:
             case "exclude":
                 self.negating, self.readmitting = True, False
                 return True
+            case "exclude_behind":
+                return self._exclude_behind()
             case "include":
                 self.negating = False
                 return True
@@ -476,9 +371,9 @@ class _Attacher:
                 return self._convert(i)
             case "group" | "each_of":
                 self.negating = False
-                j = self._next(i)
+                j = self.sentence.after(i)
                 each = "each" in span.words
-                if each and (j is None or self.spans[j].times) and self.draft.values:
+                if each and (j is None or self.sentence.spans[j].times) and self.draft.values:
                     draft.apart = True  # "RDS, Lambda and CloudWatch: what was billed for each"
                 return True
             case "apart":
@@ -490,31 +385,48 @@ class _Attacher:
                 return True
         return False
 
+    def _exclude_behind(self) -> bool:
+        """`staging and dev left out`: the list before the word is excluded."""
+        values = list(self.draft.values)
+        while values:
+            values[-1].negated = True
+            if not values.pop().joined:
+                return True
+        return False
+
     def _superlative(self, i: int, name: str) -> bool:
-        """`top` decides the order; the count stands before or after it."""
+        """`top` decides the order; the count stands before or after it. "Spends the most" is about cost."""
         self.draft.descending = name == "top"
-        j = self._next(i)
-        if j is not None and self.spans[j].number is not None and not self.spans[j].percent:
-            number = self.spans[j].number
-            if number is not None and number == number.to_integral_value() and not self.spans[j].currency:
+        meanings = [m for w in self.sentence.spans[i].words for m in self.sentence.lexicon.meanings((w,))]
+        if any(m.kind == "metric" and m.names == (COST,) for m in meanings):
+            self.draft.implies_cost = True
+        j = self.sentence.after(i)
+        if j is not None and self.sentence.spans[j].number is not None and not self.sentence.spans[j].percent:
+            number = self.sentence.spans[j].number
+            if number is not None and number == number.to_integral_value() and not self.sentence.spans[j].currency:
                 self.draft.limit = int(number)
-                self.used.add(j)
+                self.sentence.used.add(j)
         return True
 
     def _including(self, i: int) -> bool:
         """`including tax` keeps what is there; it filters nothing."""
-        j = self._next(i)
+        j = self.sentence.after(i)
         if j is None:
             return False
-        hits = self.spans[j].hits
+        hits = self.sentence.spans[j].hits
         if hits and all(h.dimension in ("charge_category", "charge_class") for h in hits):
             self.readmitting = True
             return True
         return False
 
     def _versus(self, i: int) -> bool:
-        j = self._next(i)
-        if self.metric_places and j is not None and self.spans[j].of("metric") and not self.spans[j].times:
+        j = self.sentence.after(i)
+        if (
+            self.metric_places
+            and j is not None
+            and self.sentence.spans[j].of("metric")
+            and not self.sentence.spans[j].times
+        ):
             self.draft.metrics_listed = True  # "billed versus effective cost" are two measures, not two periods
             return True
         self.draft.compare = True
@@ -522,97 +434,102 @@ class _Attacher:
         return True
 
     def _convert(self, i: int) -> bool:
-        j = self._next(i)
-        if j is None or not self.spans[j].of("currency") or self.spans[j].number is not None:
+        j = self.sentence.after(i)
+        if j is None or not self.sentence.spans[j].of("currency") or self.sentence.spans[j].number is not None:
             return False
-        meaning = self.spans[j].of("currency")
+        meaning = self.sentence.spans[j].of("currency")
         assert meaning is not None
         self.draft.currency = meaning.names[0]
-        self.used.add(j)
+        self.sentence.used.add(j)
         return True
 
     def _currency(self, i: int, meaning: Meaning) -> None:
-        if self.lexicon.catalog.currencies != (meaning.names[0],):
+        if self.sentence.lexicon.catalog.currencies != (meaning.names[0],):
             self.draft.currency = meaning.names[0]
 
     def _count(self, i: int) -> bool:
         """`how many teams` counts distinct values; `how many tokens` is the metric itself."""
-        j = self._next(i)
-        while j is not None and (self.spans[j].operator("empty", "filled", "count", "top") or self.spans[j].hits):
-            j = self._next(j)
+        j = self.sentence.after(i)
+        while j is not None and (
+            self.sentence.spans[j].operator("empty", "filled", "count", "top") or self.sentence.spans[j].hits
+        ):
+            j = self.sentence.after(j)
         if j is None:
+            self._count_values(i)
             return True
-        meaning = self.spans[j].of("dimension")
-        metric = self.spans[j].of("metric")
-        counted = self.lexicon.counted_metric(self.spans[j].words)
+        meaning = self.sentence.spans[j].of("dimension")
+        metric = self.sentence.spans[j].of("metric")
+        counted = self.sentence.lexicon.counted_metric(self.sentence.spans[j].words)
         if counted is not None and metric is not None:
             self.draft.metrics.append((counted,))
-            self.draft.metric_texts.append(self.spans[j].text)
-            self.used.add(j)
+            self.draft.metric_texts.append(self.sentence.spans[j].text)
+            self.sentence.used.add(j)
             return True
-        counts = metric is not None and all(self.lexicon.model.metric(n).counted for n in metric.names)
-        if meaning is not None and not counts and not self.spans[j].of("unit_of_work"):
-            if self._next_is_value_of(j, meaning.names):
+        counts = metric is not None and all(self.sentence.lexicon.model.metric(n).counted for n in metric.names)
+        if meaning is not None and not counts and not self.sentence.spans[j].of("unit_of_work"):
+            if self.sentence.next_is_value_of(j, meaning.names):
                 return True
-            self.draft.counted.append(DimensionUse(meaning.names, self.spans[j].text, plural=True))
-            self.used.add(j)
+            self.draft.counted.append(DimensionUse(meaning.names, self.sentence.spans[j].text, plural=True))
+            self.sentence.used.add(j)
         return True
 
-    def _next_is_value_of(self, j: int, names: Sequence[str]) -> bool:
-        return j + 1 < len(self.spans) and self._owns(names, self.spans[j + 1].hits) and bool(self.spans[j + 1].hits)
+    def _count_values(self, i: int) -> None:
+        """`how many H100s` counts the things that the value names."""
+        j = self.sentence.after(i)
+        hits = self.sentence.spans[j].hits if j is not None else ()
+        for metric in self.sentence.lexicon.model.metrics.values():
+            if metric.counts_values_of and any(h.dimension == metric.counts_values_of for h in hits):
+                self.draft.metrics.append((metric.name,))
+                self.draft.metric_texts.append(metric.label)
+                return
 
     def _empty(self, i: int, span: Span, filled: bool) -> bool:
         filled = filled != self.negating
         self.negating = False
-        j = self._next(i)
+        j = self.sentence.after(i)
         if j is not None:
-            meaning = self.spans[j].of("dimension")
-            grouped = any(w in ("by", "per", "each") for w in self._between(i, j))
+            meaning = self.sentence.spans[j].of("dimension")
+            grouped = any(w in ("by", "per", "each") for w in self.sentence.between(i, j))
             if meaning and not grouped:
-                self.draft.empties.append(EmptyUse(meaning.names, filled, self.spans[j].text))
-                self.used.add(j)
+                self.draft.empties.append(EmptyUse(meaning.names, filled, self.sentence.spans[j].text))
+                self.sentence.used.add(j)
                 return True
-        k = self._previous(i)
-        if k is not None and self.draft.dimensions and self.spans[k].of("dimension"):
-            meaning = self.spans[k].of("dimension")
+        k = self.sentence.before(i)
+        if k is not None and self.draft.dimensions and self.sentence.spans[k].of("dimension"):
+            meaning = self.sentence.spans[k].of("dimension")
             assert meaning is not None
             if self.draft.dimensions[-1].names == meaning.names and not self.draft.dimensions[-1].each and j is None:
                 self.draft.dimensions.pop()
-                self.draft.empties.append(EmptyUse(meaning.names, filled, self.spans[k].text))
+                self.draft.empties.append(EmptyUse(meaning.names, filled, self.sentence.spans[k].text))
                 return True
         if not span.of("ignore"):
             self.draft.empties.append(EmptyUse((), filled, span.text))
         return True
 
-    # --- names ---------------------------------------------------------------------------------------
-
     def _metric(self, i: int, span: Span, meaning: Meaning) -> None:
-        before = self._previous(i)
-        if span.of("unit_of_work") and before is not None and self._per(i):
+        before = self.sentence.before(i)
+        if span.of("unit_of_work") and before is not None and self.sentence.per_unit(i):
             self._unit(i, span)
             return
-        if self.metric_places and self._list_between(self.metric_places[-1], i):
+        if self.metric_places and self.sentence.list_between(self.metric_places[-1], i):
             self.draft.metrics_listed = True
+        said = {w for s in self.sentence.spans for w in s.words}
+        for bundle in self.sentence.lexicon.vocabulary.bundles:
+            if meaning.names == (bundle.of,) and said & set(bundle.beside):
+                meaning = replace(meaning, names=bundle.metrics)
         self.metric_places.append(i)
         self.draft.metrics.append(meaning.names)
         self.draft.metric_texts.append(span.text)
-        if self.negating and before is not None and self.spans[before].operator("exclude"):
-            self.draft.unknown.append(f"{self.spans[before].text} {span.text}")
+        if self.negating and before is not None and self.sentence.spans[before].operator("exclude"):
+            self.draft.unknown.append(f"{self.sentence.spans[before].text} {span.text}")
         self.negating = False
 
-    def _per(self, i: int) -> bool:
-        """Whether this word directly follows `per`, `each` or `for one`."""
-        words: list[str] = []
-        for span in self.spans[max(0, i - 2) : i]:
-            words += span.words
-        return bool({"per", "each", "every"} & set(words[-2:])) or words[-1:] == ["a"] or words[-1:] == ["one"]
-
     def _dimension(self, i: int, span: Span, meaning: Meaning) -> None:
-        neighbour = self._value_beside(i, meaning.names)
+        neighbour = self.sentence.value_beside(i, meaning.names)
         if neighbour is not None:
             return  # the value takes this word as its qualifier when it is attached
-        before = self._previous(i)
-        if before is not None and self.negating and self.spans[before].operator("exclude"):
+        before = self.sentence.before(i)
+        if before is not None and self.negating and self.sentence.spans[before].operator("exclude"):
             self.draft.empties.append(EmptyUse(meaning.names, False, span.text))
             self.negating = False
             return
@@ -620,25 +537,25 @@ class _Attacher:
         if (
             last is not None
             and i > 0
-            and self.spans[i - 1].of("dimension")
-            and i - 1 not in self.used
-            and last.text == self.spans[i - 1].text
-            and self._best(self.spans[i - 1]) is self.spans[i - 1].of("dimension")
+            and self.sentence.spans[i - 1].of("dimension")
+            and i - 1 not in self.sentence.used
+            and last.text == self.sentence.spans[i - 1].text
+            and self.sentence.meaning(self.sentence.spans[i - 1]) is self.sentence.spans[i - 1].of("dimension")
         ):
             self.draft.dimensions.pop()
             self.draft.unknown.append(f"{last.text} {span.text}")
             return
-        each = self._each_before(i)
-        grouped = self._grouped_before(i)
-        if not grouped and i > 0 and self.spans[i - 1].words == ("all",):
+        each = self.sentence.each_before(i)
+        grouped = self.sentence.grouped_before(i)
+        if not grouped and i > 0 and self.sentence.spans[i - 1].words == ("all",):
             return  # "all providers" restricts nothing and splits nothing
-        if not grouped and self._limits_itself(i, meaning.names):
+        if not grouped and self.sentence.limits_itself(i, meaning.names):
             return
         if any(d.names == meaning.names for d in self.draft.dimensions):
             if each:
                 next(d for d in self.draft.dimensions if d.names == meaning.names).each = True
             return
-        use = DimensionUse(meaning.names, span.text, self._is_plural(span), bare=not grouped, each=each)
+        use = DimensionUse(meaning.names, span.text, self.sentence.is_plural(span), bare=not grouped, each=each)
         use.described = use.bare and i > 0 and self._described(i)
         self.draft.dimensions.append(use)
         self.negating = False
@@ -646,84 +563,33 @@ class _Attacher:
     def _described(self, i: int) -> bool:
         """`AWS services`, `compute category services`: a value stands before the word as its adjective."""
         j = i - 1
-        while j > 0 and j in self.used:
+        while j > 0 and j in self.sentence.used:
             j -= 1
-        return bool(self.spans[j].hits) and any(v.place == j for v in self.draft.values)
-
-    def _limits_itself(self, i: int, names: Sequence[str]) -> bool:
-        """`services other than EC2`: the word only introduces the values that follow it."""
-        j = self._next(i)
-        if j is None or not self.spans[j].operator("exclude", "include"):
-            return False
-        k = self._next(j)
-        return k is not None and self._owns(names, self.spans[k].hits)
-
-    def _grouped_before(self, i: int) -> bool:
-        """Preceded by by/per/each, or by another grouped dimension through and/comma."""
-        j = i - 1
-        while j >= 0:
-            span = self.spans[j]
-            if span.operator("group", "each_of", "which", "top", "bottom", "versus"):
-                return True
-            if span.of("dimension") or span.of("grain") or span.operator("conjunction") or span.hollow or span.number is not None:
-                j -= 1
-                continue
-            return False
-        return False
-
-    def _each_before(self, i: int) -> bool:
-        for span in reversed(self.spans[max(0, i - 2) : i]):
-            if span.operator("each_of", "group"):
-                return True
-            if not span.hollow:
-                return False
-        return False
-
-    def _is_plural(self, span: Span) -> bool:
-        word = span.words[-1]
-        if not word.endswith("s") or word.endswith("ss"):
-            return False
-        singular = {split(p) for d in self.lexicon.model.dimensions.values() for x in d.values() for p in (x.label, *x.synonyms)}
-        return span.words not in singular
-
-    def _value_beside(self, i: int, names: Sequence[str]) -> int | None:
-        """The neighbouring span that is a value of this dimension word."""
-        for j in (i + 1, i - 1):
-            if 0 <= j < len(self.spans):
-                span = self.spans[j]
-                if span.hits and self._owns(names, span.hits) and self._value_reading(j):
-                    return j
-        if i + 2 < len(self.spans) and i in self._through_naming(i + 2):
-            span = self.spans[i + 2]
-            if span.hits and self._owns(names, span.hits):
-                return i + 2
-        return None
-
-    def _value_reading(self, j: int) -> bool:
-        span = self.spans[j]
-        return not span.operator("top", "bottom", "group", "which") and span.number is None or bool(span.hits and span.number is not None)
+        return bool(self.sentence.spans[j].hits) and any(v.place == j for v in self.draft.values)
 
     def _value(self, i: int, span: Span) -> None:
         hits = span.hits
         restricted: tuple[str, ...] = ()
-        named = self._named_by_neighbour(i)
+        named = self.sentence.named_by_neighbour(i)
         if named is None:
-            named = self._named_for_list(i)
+            named = self.sentence.named_for_list(i)
         if named is not None:
             place, restricted = named
-            self.used.add(place)
-            self.draft.dimensions = [d for d in self.draft.dimensions if d.text != self.spans[place].text or d.each]
-            restricted = self._exactly_named(restricted, self.spans[place].words, hits)
-            hits = tuple(h for h in hits if self._is_of(h, restricted))
+            self.sentence.used.add(place)
+            self.draft.dimensions = [
+                d for d in self.draft.dimensions if d.text != self.sentence.spans[place].text or d.each
+            ]
+            restricted = self.sentence.exactly_named(restricted, self.sentence.spans[place].words, hits)
+            hits = tuple(h for h in hits if self.sentence.is_of(h, restricted))
         use = ValueUse(hits, span.text, i, restricted=restricted, corrected=span.corrected)
         previous = self.draft.values[-1] if self.draft.values else None
-        joined = previous is not None and self._list_between(previous.place, i)
+        joined = previous is not None and self.sentence.list_between(previous.place, i)
         use.joined = joined
         if joined and previous is not None:
             use.negated = previous.negated
-            if not use.restricted and previous.restricted and self._owns(previous.restricted, hits):
+            if not use.restricted and previous.restricted and self.sentence.owns(previous.restricted, hits):
                 use.restricted = previous.restricted
-                use.hits = tuple(h for h in hits if self._is_of(h, previous.restricted))
+                use.hits = tuple(h for h in hits if self.sentence.is_of(h, previous.restricted))
         elif self.negating:
             use.negated = True
             self.negating = False
@@ -733,51 +599,11 @@ class _Attacher:
             return
         self.draft.values.append(use)
 
-    def _exactly_named(
-        self, names: tuple[str, ...], words: tuple[str, ...], hits: Sequence[ValueHit]
-    ) -> tuple[str, ...]:
-        """A dimension of that very name comes before the others of its concept."""
-        wanted = tuple(singular(w) for w in words)
-        for name in names:
-            for dimensions in self.lexicon.model.dimensions.values():
-                dimension = dimensions.get(name)
-                if dimension is None:
-                    continue
-                spoken = (dimension.label, *dimension.synonyms)
-                if any(tuple(singular(w) for w in split(p)) == wanted for p in spoken) and self._owns((name,), hits):
-                    same = tuple(n for n in names if n == name or not any(h.dimension == n and h.dataset == dimension.dataset for h in hits))
-                    return same
-        return names
-
-    def _named_for_list(self, i: int) -> tuple[int, tuple[str, ...]] | None:
-        """`falcon and eagle teams`: the dimension word behind the list names every member."""
-        j = i + 1
-        while j < len(self.spans) and (
-            self.spans[j].hits or self.spans[j].operator("conjunction") or self.spans[j].words == (",",)
-        ):
-            j += 1
-        if j < len(self.spans) and j > i + 1:
-            meaning = self.spans[j].of("dimension")
-            if meaning and self._owns(meaning.names, self.spans[i].hits) and self._owns(meaning.names, self.spans[j - 1].hits):
-                return j, meaning.names
-        return None
-
-    def _list_between(self, i: int, j: int) -> bool:
-        """Only and/or/comma (and articles) stand between two values."""
-        gap = self.spans[i + 1 : j]
-        if not gap:
-            return False
-        joiners = [s for s in gap if s.operator("conjunction") or s.words == (",",)]
-        others = [s for s in gap if s not in joiners and s.words not in (("the",), ("any",), ("a",), ("our",), ("both",))]
-        return bool(joiners) and all(self.spans.index(s) in self.used for s in others)
-
     def _unit(self, i: int, span: Span) -> None:
         meaning = span.of("unit_of_work")
         names = tuple(dict.fromkeys(n for m in span.meanings if m.kind == "unit_of_work" for n in m.names))
         assert meaning is not None
         if names not in self.draft.units:
             self.draft.units.append(names)
-        if self._per(i):
+        if self.sentence.per_unit(i):
             self.draft.per_unit = True
-
-

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from assistant.semantics.calendar import TimeExpression
 from assistant.semantics.lexicon import ValueHit
+from assistant.semantics.time_expressions import TimeExpression
 from assistant.values import Grain
 
 Side = Literal["whole", "part"]
@@ -84,9 +84,11 @@ class Draft:
     units: list[tuple[str, ...]] = field(default_factory=list)
     per_unit: bool = False
     limit: int | None = None
+    number: int | None = None
     descending: bool | None = None
     sorted: bool | None = None
     which: bool = False
+    implies_cost: bool = False
     trend: bool = False
     average: bool = False
     average_grain: Grain | None = None
@@ -123,6 +125,7 @@ class Draft:
             or self.change
             or self.against
             or self.limit
+            or self.number
             or self.descending is not None
             or self.thresholds
             or self.currency

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import product
 
-from assistant.semantics.calendar import TimeExpression
 from assistant.semantics.lexicon import LONGEST, PARTIAL, Lexicon, Meaning, ValueHit
+from assistant.semantics.time_expressions import TimeExpression
 from assistant.semantics.words import Token
 
 # What a piece of a reading costs: fewer and longer pieces are better, a skipped word is nearly never right.
@@ -62,7 +62,9 @@ class Span:
     @property
     def hollow(self) -> bool:
         """May be passed over without loss."""
-        return self.of("ignore") is not None or all(t.word in (",", ":", "=", "&", "+", "–", "—", "-") for t in self.tokens)
+        return self.of("ignore") is not None or all(
+            t.word in (",", ":", "=", "&", "+", "–", "—", "-") for t in self.tokens
+        )
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def _with_parts(found: Cover, lexicon: Lexicon) -> Cover:
         while run:
             for size in range(len(run), 0, -1):
                 words = [w for s in run[:size] for w in s.words]
-                tiny = all(len(w) < 4 and w.islower() for s in run[:size] for w in (s.text,))
+                tiny = all(len(w) < 4 and w.isalpha() and w.islower() for s in run[:size] for w in (s.text,))
                 hits = () if tiny else lexicon.partial_hits(words) or lexicon.partial_alias_hits(words)
                 if hits:
                     merged = Span(
@@ -158,16 +160,14 @@ def _best(tokens: Sequence[Token], lexicon: Lexicon) -> Cover:
     spans: list[Span] = []
     place = count
     while place > 0:
-        span = chosen[place]
-        assert span is not None
-        spans.append(span)
-        place = span.start
+        best = chosen[place]
+        assert best is not None
+        spans.append(best)
+        place = best.start
     return Cover(tuple(reversed(spans)), costs[count])
 
 
-def _spans(
-    tokens: Sequence[Token], words: Sequence[str], start: int, lexicon: Lexicon
-) -> list[tuple[Span, float]]:
+def _spans(tokens: Sequence[Token], words: Sequence[str], start: int, lexicon: Lexicon) -> list[tuple[Span, float]]:
     """Every span that begins at `start`, with its cost; the single word is always among them."""
     found: list[tuple[Span, float]] = []
     times: dict[int, list[TimeExpression]] = {}

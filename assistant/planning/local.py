@@ -79,6 +79,8 @@ def _same(one: Sequence[tuple[Any, ...]], other: Sequence[tuple[Any, ...]]) -> b
 
 
 def _headline(rows: Sequence[tuple[Any, ...]]) -> str:
-    if len(rows) == 1 and rows[0] and isinstance(rows[0][-1], int | float) or (rows and hasattr(rows[0][-1], "quantize")):
+    if (len(rows) == 1 and rows[0] and isinstance(rows[0][-1], int | float)) or (
+        rows and hasattr(rows[0][-1], "quantize")
+    ):
         return f" ({rows[0][-1]:,.2f})" if len(rows) == 1 else f" ({len(rows)} rows)"
     return f" ({len(rows)} rows)"

@@ -8,13 +8,13 @@ from datetime import date, timedelta
 from assistant.errors import Clarify, Refused
 from assistant.planning.draft import Draft, TimeUse
 from assistant.semantics import calendar
-from assistant.semantics.calendar import Now, Shift, TimeExpression
+from assistant.semantics.calendar import Now, Shift
 from assistant.semantics.catalog import Days
 from assistant.semantics.model import Dataset
 from assistant.values import Grain, Period, QueryPlan
 
 DEFAULT_DAYS = 30
-_SHIFT_OF: dict[Grain, Shift] = {g: g.value for g in Grain}  # type: ignore[misc]
+_SHIFT_OF: dict[Grain, Shift] = {g: g.value for g in Grain}
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def choose(
         else:
             period, comparison = _prior(draft, period, days, today, bool(first), assumptions)
     if comparison is not None:
-        period, comparison = _aligned(period, comparison, days, assumptions)
+        period, comparison = aligned(period, comparison, days, assumptions)
         _loaded(comparison, days, dataset)
         if days.count(comparison.start, comparison.end) < comparison.days:
             assumptions.append(_partly(comparison, days))
@@ -111,7 +111,7 @@ def _union(periods: list[Period], uses: list[TimeUse]) -> Period:
     ordered = sorted(periods, key=lambda p: p.start)
     end = ordered[0].end
     for period in ordered[1:]:
-        if period.start > end:
+        if period.start != end and (period.start > end or period.end > end):
             texts = " and ".join(u.text for u in uses)
             raise Clarify(
                 f"“{texts}” are separate periods. Compare them, or ask for one of them?",
@@ -126,7 +126,9 @@ def _default(dataset: Dataset, days: Days, today: date, draft: Draft) -> tuple[P
         start = calendar.floor(days.last, Grain.MONTH)
         period = Period(start=start, end=start + calendar.step(Grain.MONTH), unit=Grain.MONTH)
         return period, f"no period named: the newest month of {dataset.label}, {calendar.label(period)}"
-    unit = {"month": Grain.MONTH, "week": Grain.WEEK, "quarter": Grain.QUARTER, "year": Grain.YEAR}.get(draft.against or "")
+    unit = {"month": Grain.MONTH, "week": Grain.WEEK, "quarter": Grain.QUARTER, "year": Grain.YEAR}.get(
+        draft.against or ""
+    )
     if unit and draft.against != "year":
         end = calendar.floor(today, unit)
         period = Period(start=end - calendar.step(unit), end=end, unit=unit)
@@ -185,25 +187,15 @@ def _prior(
     return period, comparison
 
 
-def _aligned(
-    period: Period, comparison: Period, days: Days, assumptions: list[str]
-) -> tuple[Period, Period]:
+def aligned(period: Period, comparison: Period, days: Days, assumptions: list[str]) -> tuple[Period, Period]:
     """A period still running is compared with as many days of the other one."""
-    newest = days.last + timedelta(days=1)
-    if period.start < newest < period.end:
-        period = period.model_copy(update={"end": newest, "to_date": True})
-    running = period.to_date or (period.unit is not None and period.end == newest and period.days < _full(period))
-    if running and comparison.days > period.days:
-        comparison = comparison.model_copy(
-            update={"end": comparison.start + timedelta(days=period.days), "to_date": True}
-        )
+    known = min(period.end, days.last + timedelta(days=1))
+    running = period.to_date or known < period.end
+    passed = (known - period.start).days
+    if running and comparison.days > passed:
+        comparison = comparison.model_copy(update={"end": comparison.start + timedelta(days=passed), "to_date": True})
         assumptions.append(f"compared with as many days: {calendar.label(comparison)}")
     return period, comparison
-
-
-def _full(period: Period) -> int:
-    assert period.unit is not None
-    return (period.start + calendar.step(period.unit) - period.start).days
 
 
 def _complete(period: Period, grain: Grain, days: Days) -> Period:
@@ -213,7 +205,3 @@ def _complete(period: Period, grain: Grain, days: Days) -> Period:
         return period
     cut = calendar.floor(min(newest, period.end), grain)
     return period.model_copy(update={"end": cut, "to_date": False}) if cut > period.start else period
-
-
-def expression_of(use: TimeUse) -> TimeExpression:
-    return use.expressions[0]

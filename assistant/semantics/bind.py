@@ -26,14 +26,8 @@ def bind(model: SemanticModel, catalog: Catalog, vocabulary: Vocabulary) -> Sema
 
 
 def _loaded_first(model: SemanticModel, catalog: Catalog) -> Iterable[tuple[str, Dataset]]:
-    """Datasets in the order of preference: charges, usage, fleet, business; loaded ones before others."""
-    order = {
-        name: i for i, name in enumerate(("cost_and_usage", "token_usage", "gpu_hours", "business_metrics"))
-    }
-    return sorted(
-        model.datasets.items(),
-        key=lambda item: (not catalog.has(*item[1].tables), order.get(item[0], len(order))),
-    )
+    """Loaded datasets before others, then by the preference that schemas/ gives them."""
+    return sorted(model.datasets.items(), key=lambda item: (not catalog.has(*item[1].tables), item[1].preference))
 
 
 def _name(words: str) -> str:
@@ -49,9 +43,7 @@ def _discovered(model: SemanticModel, catalog: Catalog) -> Iterable[Dimension]:
             by_name.setdefault((dataset, _name(extra.words)), []).append(extra)
     for (dataset, name), extras in by_name.items():
         builtin = name in model.dimensions[dataset]
-        expressions = [
-            _field_expression(e) for e in sorted(extras, key=lambda e: (e.tag_key is not None, e.field))
-        ]
+        expressions = [_field_expression(e) for e in sorted(extras, key=lambda e: (e.tag_key is not None, e.field))]
         label = extras[0].words
         yield Dimension(
             name=f"tag_{name}" if builtin else name,

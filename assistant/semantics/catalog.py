@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Protocol
 
-from assistant.values import TableColumn
+from assistant.semantics import calendar
+from assistant.values import Grain, TableColumn
 
 
 class Reader(Protocol):
@@ -30,6 +31,18 @@ class Days:
     def count(self, start: date, end: date) -> int:
         """Loaded days within [start, end)."""
         return sum((b - a).days for a, b in self.spans(start, end))
+
+    def units(self, unit: Grain, start: date, end: date, fiscal: int = 1) -> int:
+        """How many days, weeks, months… of [start, end) have loaded days."""
+        if unit is Grain.DAY:
+            return self.count(start, end)
+        count = 0
+        bucket = calendar.floor(start, unit, fiscal)
+        while bucket < end:
+            following = bucket + calendar.step(unit)
+            count += self.count(max(bucket, start), min(following, end)) > 0
+            bucket = following
+        return count
 
     def spans(self, start: date, end: date) -> list[tuple[date, date]]:
         """The loaded part of [start, end) as half-open spans."""
@@ -102,8 +115,7 @@ def read(run: Reader) -> Catalog:
     months: dict[str, set[date]] = {}
     bounds: dict[str, tuple[date, date]] = {}
     for table, month, first, last in run(
-        "SELECT table_name, date_trunc('month', day)::DATE, min(day), max(day) "
-        "FROM askcost.loaded_days GROUP BY ALL"
+        "SELECT table_name, date_trunc('month', day)::DATE, min(day), max(day) FROM askcost.loaded_days GROUP BY ALL"
     ):
         months.setdefault(table, set()).add(month)
         low, high = bounds.get(table, (first, last))
@@ -126,9 +138,7 @@ def read(run: Reader) -> Catalog:
         small={
             table: tuple(
                 dict(zip((c.name for c in visible[table]), row, strict=True))
-                for row in run(
-                    f"SELECT {', '.join(_quoted(c.name) for c in visible[table])} FROM main.{table}"
-                )
+                for row in run(f"SELECT {', '.join(_quoted(c.name) for c in visible[table])} FROM main.{table}")
             )
             for table in SMALL
             if table in visible

@@ -22,9 +22,7 @@ from assistant.semantics.words import compact, parts, singular, split, stem
 from assistant.values import Grain
 
 LONGEST = 7
-Kind = Literal[
-    "metric", "dimension", "value", "operator", "grain", "unit_of_work", "currency", "refusal", "ignore"
-]
+Kind = Literal["metric", "dimension", "value", "operator", "grain", "unit_of_work", "currency", "refusal", "ignore"]
 
 # What a way of matching costs; only the order matters: exact, inflected, abbreviated, part of a name, misspelt.
 EXACT, NUMBER, ALIAS, INFLECTED, PARTIAL = 0.0, 0.05, 0.1, 0.15, 0.8
@@ -103,13 +101,15 @@ class Lexicon:
 
     def value_hits(self, name: str) -> tuple[ValueHit, ...]:
         """Values whose compact form is `name`, an alias of it, or its other number."""
-        hits = self._hits(name, "exact")
-        if hits:
-            return hits
+        exact = self._hits(name, "exact")
         for line in self.vocabulary.aliases.get(name, ()):
-            found = tuple(h for alias in line for h in self._hits(alias, "alias"))
-            if found:
-                return found
+            covered = {h.dataset for h in exact if h.scan == "primary"}
+            found = tuple(h for alias in line if alias != name for h in self._hits(alias, "alias"))
+            exact += tuple(h for h in found if h.dataset not in covered)
+            if any(h.scan == "primary" for h in found):
+                break
+        if exact:
+            return exact
         if len(name) > 3:
             for other in (name + "s", name.removesuffix("s"), name.removesuffix("es")):
                 if other != name and (found := self._hits(other, "inflected")):
@@ -135,14 +135,10 @@ class Lexicon:
             if len(members) > 1 and dimension.families:
                 values = tuple(sorted(i.value for i, _ in members))
                 hits.append(
-                    ValueHit(
-                        dataset, name, values, sum(i.weight for i, _ in members), dimension.scan, "family"
-                    )
+                    ValueHit(dataset, name, values, sum(i.weight for i, _ in members), dimension.scan, "family")
                 )
             else:
-                hits += [
-                    ValueHit(dataset, name, (i.value,), i.weight, dimension.scan, "part") for i, _ in members
-                ]
+                hits += [ValueHit(dataset, name, (i.value,), i.weight, dimension.scan, "part") for i, _ in members]
         focus = [h for h in hits if h.dimension in self._own_names]
         return tuple(sorted(focus or hits, key=lambda h: -h.weight))
 
@@ -268,9 +264,7 @@ class Lexicon:
 
     def _add_focus_value(self, dimension: str, value: str, phrases: Iterable[str]) -> None:
         holders = [ds for ds, dims in self.model.dimensions.items() if dimension in dims]
-        present = [
-            i for i in self._values.get(compact(value), ()) if any(d.name == dimension for d in i.dimensions)
-        ]
+        present = [i for i in self._values.get(compact(value), ()) if any(d.name == dimension for d in i.dimensions)]
         if (
             dimension in ("commitment_type", "charge_frequency", "workload", "batch")
             and not present
@@ -279,8 +273,7 @@ class Lexicon:
             present = self._near_values(dimension, phrases)
         spelled = tuple(dict.fromkeys(i.value for i in present)) or (value,)
         hits = tuple(
-            ValueHit(ds, dimension, spelled, sum(i.weight for i in present), "primary", "alias")
-            for ds in holders
+            ValueHit(ds, dimension, spelled, sum(i.weight for i in present), "primary", "alias") for ds in holders
         )
         for phrase in phrases:
             self._add(phrase, Meaning("value", 0.05, hits=hits))
@@ -300,7 +293,8 @@ class Lexicon:
         for row in self.catalog.small.get("business_metrics", ()):
             name = str(row["metric"])
             words = parts(name)
-            variants = {" ".join(words), words[0]} | {" ".join(reversed(words))}
+            variants = {" ".join(words), words[0], " ".join(reversed(words))}
+            variants |= {" ".join(words[:-1]), " ".join((words[-1], *words[:-1]))} if len(words) > 1 else set()
             for variant in variants:
                 self._add(variant, Meaning("unit_of_work", 0.05, (name,)))
             for word in words[1:]:
@@ -319,7 +313,7 @@ class Lexicon:
     def _by_word(self) -> dict[str, set[int]]:
         index: dict[str, set[int]] = defaultdict(set)
         for number, entry in enumerate(self._all):
-            for word in parts(entry.value):
+            for word in {*parts(entry.value), *split(entry.value)}:
                 index[word].add(number)
         return index
 
@@ -352,17 +346,15 @@ class Lexicon:
         """Every single word the lexicon knows, for corrections."""
         known = {w for key in self._exact for w in key if len(w) > 2}
         known |= set(self.vocabulary.calendar.vocabulary())
-        known |= {w for w in self._by_word if len(w) > 3}
-        known |= {c for c in self._values if len(c) > 3}
+        found = [i for i in self._all if any(d.scan != "named" for d in i.dimensions)]
+        known |= {w for i in found for w in (*parts(i.value), compact(i.value)) if len(w) > 3}
         known |= {a for a in self.vocabulary.aliases if len(a) > 3}
         known -= {w for r in self.vocabulary.refusals for p in r.words for w in split(p)} - self._spoken
         return sorted(known)
 
     @cached_property
     def _display(self) -> dict[str, str]:
-        names = {
-            i.value.lower(): i.value for i in self._all if any(d.scan == "primary" for d in i.dimensions)
-        }
+        names = {i.value.lower(): i.value for i in self._all if any(d.scan == "primary" for d in i.dimensions)}
         for dimensions in self.model.dimensions.values():
             names |= {d.label: d.label for d in dimensions.values()}
         names |= {m.label: m.label for m in self.model.metrics.values()}
@@ -374,7 +366,5 @@ class Lexicon:
 
 def _cost(hits: Sequence[ValueHit]) -> float:
     best = min(hits, key=lambda h: (h.scan != "primary", h.how))
-    cost = {"exact": EXACT, "alias": ALIAS, "inflected": INFLECTED, "part": PARTIAL, "family": PARTIAL}[
-        best.how
-    ]
+    cost = {"exact": EXACT, "alias": ALIAS, "inflected": INFLECTED, "part": PARTIAL, "family": PARTIAL}[best.how]
     return cost + {"primary": 0.0, "secondary": 0.3, "named": 0.6}[best.scan]

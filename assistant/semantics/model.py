@@ -72,6 +72,7 @@ class Metric:
     assumption: str | None = None
     distinct: str | None = None
     counts: tuple[str, ...] = ()
+    counts_values_of: str | None = None
 
     @property
     def column(self) -> str:
@@ -97,6 +98,8 @@ class Dataset:
     query: str | None = None
     scoped: str | None = None
     scope_column: str | None = None
+    preference: int = 9
+    stand_in: str | None = None
 
     @property
     def loaded_from(self) -> str:
@@ -248,9 +251,7 @@ def _expression(node: Node) -> str:
             try:
                 sqlglot.parse_one(text, dialect="duckdb")
             except SqlglotError as error:
-                raise dialect.fail(
-                    f"the expression `{text}` is not SQL: {str(error).splitlines()[0]}"
-                ) from None
+                raise dialect.fail(f"the expression `{text}` is not SQL: {str(error).splitlines()[0]}") from None
             return text
     raise node.fail("`expression` needs a dialect ANSI_SQL.")
 
@@ -265,9 +266,7 @@ def _label(node: Node) -> str:
 
 
 def _dataset(node: Node) -> Dataset:
-    node.only(
-        ("name", "source", "primary_key", "description", "ai_context", "fields", "custom_extensions", "label")
-    )
+    node.only(("name", "source", "primary_key", "description", "ai_context", "fields", "custom_extensions", "label"))
     data = _extension(
         node,
         (
@@ -283,6 +282,8 @@ def _dataset(node: Node) -> Dataset:
             "query",
             "scoped",
             "scope_column",
+            "preference",
+            "stand_in",
         ),
     )
     for key in ("time", "time_type", "grain", "default_metric"):
@@ -304,6 +305,8 @@ def _dataset(node: Node) -> Dataset:
         query="\n".join(query) if query else None,
         scoped=data.get("scoped"),
         scope_column=data.get("scope_column"),
+        preference=int(data.get("preference", 9)),
+        stand_in=data.get("stand_in"),
     )
 
 
@@ -345,12 +348,11 @@ def _metric(node: Node, datasets: Mapping[str, Dataset]) -> Metric:
             "assumption",
             "per",
             "counts",
+            "counts_values_of",
         ),
     )
     if data.get("dataset") not in datasets:
-        raise node.fail(
-            f"metric `{node.get('name')}` must name its `dataset`, one of {', '.join(sorted(datasets))}."
-        )
+        raise node.fail(f"metric `{node.get('name')}` must name its `dataset`, one of {', '.join(sorted(datasets))}.")
     if not data.get("unit"):
         raise node.fail(f"metric `{node.get('name')}` must name its `unit`.")
     polarity = data.get("polarity")
@@ -372,4 +374,5 @@ def _metric(node: Node, datasets: Mapping[str, Dataset]) -> Metric:
         needs=tuple(data.get("needs", ())),
         assumption=data.get("assumption"),
         counts=tuple(data.get("counts", ())),
+        counts_values_of=data.get("counts_values_of"),
     )

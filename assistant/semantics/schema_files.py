@@ -35,9 +35,7 @@ class Node(dict[str, Any]):
         for key in self:
             if key not in allowed:
                 near = process.extractOne(key, allowed)
-                raise self.fail(
-                    f"`{key}` is not a key here; did you mean `{near[0] if near else allowed[0]}`?"
-                )
+                raise self.fail(f"`{key}` is not a key here; did you mean `{near[0] if near else allowed[0]}`?")
 
 
 class _Loader(getattr(yaml, "CBaseLoader", yaml.BaseLoader)):  # type: ignore[misc]
@@ -49,9 +47,7 @@ def _mapping(loader: Any, node: yaml.MappingNode) -> Node:
     for key, value in node.value:
         name = loader.construct_object(key, deep=True)
         if name in result:
-            raise SchemaError(
-                Path(key.start_mark.name).name, key.start_mark.line + 1, f"`{name}` stands here twice."
-            )
+            raise SchemaError(Path(key.start_mark.name).name, key.start_mark.line + 1, f"`{name}` stands here twice.")
         result[name] = loader.construct_object(value, deep=True)
     result.file, result.line = Path(node.start_mark.name).name, node.start_mark.line + 1
     return result
@@ -64,7 +60,7 @@ def read(path: Path) -> Node:
     """The file's top mapping. Raises SchemaError naming file and line."""
     try:
         with path.open(encoding="utf-8") as stream:
-            loaded = yaml.load(stream, _Loader)  # noqa: S506 - a BaseLoader builds nothing but text
+            loaded = yaml.load(stream, _Loader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise SchemaError(path.name, line, f"not valid YAML: {error.problem}.") from None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.semantics import schema_files
-from assistant.semantics.calendar import Calendar
+from assistant.semantics.time_grammar import TimeGrammar
 from assistant.semantics.words import compact, split
 from assistant.values import Grain
 
@@ -53,8 +53,12 @@ class FocusValue:
 
 @dataclass(frozen=True)
 class Bundle:
+    """Several metrics by one phrase, or by a metric with a word beside it ("allowance … used")."""
+
     metrics: tuple[str, ...]
     words: tuple[str, ...]
+    of: str | None = None
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Vocabulary:
     operators: Mapping[str, tuple[str, ...]]
     grains: Mapping[Grain, tuple[str, ...]]
     units: Mapping[Grain, tuple[str, ...]]
-    calendar: Calendar
+    calendar: TimeGrammar
     numbers: Mapping[tuple[str, ...], Decimal]
     multipliers: Mapping[str, Decimal]
     currencies: Mapping[str, str]
@@ -105,10 +109,8 @@ def read(folder: Path) -> Vocabulary:
             for name, phrases in schema_files.mapping(top["operators"], top, "operators").items()
         },
         grains={Grain(g): schema_files.words(ws, time, "grains") for g, ws in time["grains"].items()},
-        units={
-            Grain(u): schema_files.words(ws, time, "units") for u, ws in time["units"].items() if u != "half"
-        },
-        calendar=Calendar(time, top["numbers"]),
+        units={Grain(u): schema_files.words(ws, time, "units") for u, ws in time["units"].items() if u != "half"},
+        calendar=TimeGrammar(time, top["numbers"]),
         numbers={split(w): Decimal(n) for w, n in top["numbers"].items()},
         multipliers={w: Decimal(n) for w, n in top["multipliers"].items()},
         currencies={w.lower(): code for code, ws in top["currencies"].items() for w in ws},
@@ -124,6 +126,8 @@ def read(folder: Path) -> Vocabulary:
             Bundle(
                 schema_files.words(node.require("metrics"), node, "metrics"),
                 schema_files.words(node.require("words"), node, "words"),
+                node.get("of"),
+                schema_files.words(node.get("beside", []), node, "beside"),
             )
             for node in top["bundles"]
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
@@ -52,9 +53,7 @@ def tokens(text: str) -> tuple[Token, ...]:
         raw = match.group()
         kind = match.lastgroup
         start = match.start() + (len(raw) - len(raw.lstrip()))
-        glued = start == previous_end or (
-            bool(result) and text[previous_end:start] in ("-", "_", ".", "/", ":")
-        )
+        glued = start == previous_end or (bool(result) and text[previous_end:start] in ("-", "_", ".", "/", ":"))
         if kind == "symbol":
             if raw in _SILENT:
                 continue
@@ -66,7 +65,7 @@ def tokens(text: str) -> tuple[Token, ...]:
         elif kind == "amount":
             result.append(_amount(raw, start, match.end(), glued))
         else:
-            word = raw.lower().replace("’", "'")
+            word = without_accents(raw).lower().replace("’", "'")
             word = re.sub(r"'(s|re|ve|d|ll|m)$", "", word).replace("'", "")
             result.append(Token(raw, word, start, match.end(), glued=glued))
         previous_end = match.end()
@@ -92,13 +91,20 @@ def split(phrase: str) -> tuple[str, ...]:
 
 def compact(text: str) -> str:
     """Letters and digits only, lower case: `us-east-1`, `US East 1` and `useast1` are one name."""
-    return re.sub(r"[\W_]+", "", text).lower()
+    return re.sub(r"[\W_]+", "", without_accents(text)).lower()
+
+
+def without_accents(text: str) -> str:
+    """`São` → `Sao`; the same number of characters for what people type."""
+    if text.isascii():
+        return text
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
 def parts(value: str) -> tuple[str, ...]:
     """The words inside a value, camel case split: `AmazonCloudWatch` → amazon, cloud, watch."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", value)
-    return tuple(w.lower() for w in re.findall(r"[^\W_]+", spaced))
+    return tuple(w.lower() for w in re.findall(r"[^\W_]+", without_accents(spaced)))
 
 
 @lru_cache(maxsize=65536)

@@ -10,13 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlglot import exp, parse_one
+from sqlglot import Expr, exp, parse_one
 
 from assistant.semantics import calendar
-from assistant.semantics.catalog import Catalog
+from assistant.semantics.catalog import Catalog, Days
 from assistant.semantics.model import Dataset, Metric, SemanticModel
-from assistant.sql import derived
-from assistant.sql.conditions import condition
+from assistant.sql import conditions, derived
 from assistant.values import AnswerColumn, Filter, Grain, Period, QueryPlan, Threshold
 
 CURRENCY = "currency"
@@ -26,7 +25,7 @@ CURRENCY = "currency"
 class Statement:
     """SQL for one plan: the tree, and the meaning of each output column in order."""
 
-    tree: exp.Expression
+    tree: Expr
     columns: tuple[AnswerColumn, ...]
 
     @property
@@ -39,7 +38,7 @@ def compile(plan: QueryPlan, model: SemanticModel, catalog: Catalog, fiscal: int
     return _Compiler(plan, model, catalog, fiscal).statement()
 
 
-def sql(text: str) -> exp.Expression:
+def sql(text: str) -> Expr:
     return parse_one(text, dialect="duckdb")
 
 
@@ -57,6 +56,10 @@ class _Compiler:
         self.fiscal = fiscal
         self.dataset: Dataset = model.datasets[plan.dataset]
         self.metrics: tuple[Metric, ...] = tuple(model.metric(name) for name in plan.metrics)
+
+    @property
+    def _days(self) -> Days:
+        return self.catalog.days[self.dataset.loaded_from]
 
     # --- the parts ----------------------------------------------------------------------------
 
@@ -79,7 +82,7 @@ class _Compiler:
         )
 
     @property
-    def _keys(self) -> list[tuple[str, exp.Expression]]:
+    def _keys(self) -> list[tuple[str, Expr]]:
         """Output name and SQL of each thing rows are grouped by, the time bucket first."""
         keys = [(self.plan.grain.value, self._bucket(self.plan.grain))] if self.plan.grain else []
         for name in self.plan.dimensions:
@@ -88,10 +91,10 @@ class _Compiler:
             keys.append((CURRENCY, sql(str(self.dataset.currency))))
         return keys
 
-    def _dimension(self, name: str) -> exp.Expression:
+    def _dimension(self, name: str) -> Expr:
         return sql(self.model.dimension(self.plan.dataset, name).expression)
 
-    def _bucket(self, grain: Grain) -> exp.Expression:
+    def _bucket(self, grain: Grain) -> Expr:
         time = self.dataset.time
         if grain is Grain.DAY:
             return sql(f"CAST({time} AS DATE)")
@@ -102,17 +105,17 @@ class _Compiler:
             )
         return sql(f"CAST(DATE_TRUNC('{grain.value}', {time}) AS DATE)")
 
-    def _within(self, period: Period) -> exp.Expression:
+    def _within(self, period: Period) -> Expr:
         kind = "TIMESTAMP" if self.dataset.time_type == "timestamp" else "DATE"
         return sql(
             f"{self.dataset.time} >= {kind} '{period.start.isoformat()}' AND "
             f"{self.dataset.time} < {kind} '{period.end.isoformat()}'"
         )
 
-    def _source(self) -> tuple[exp.Select, list[tuple[str, exp.Expression]]]:
+    def _source(self) -> tuple[exp.Select, list[tuple[str, Expr]]]:
         """The FROM, with the CTEs it needs: a derived table, or money in one currency."""
         select = exp.select()
-        ctes: list[tuple[str, exp.Expression]] = []
+        ctes: list[tuple[str, Expr]] = []
         query = derived.query(self.plan, self.model, self.catalog)
         if query is not None:
             ctes.append((self.dataset.source, query))
@@ -121,8 +124,8 @@ class _Compiler:
             return select.from_("converted"), ctes
         return select.from_(self.dataset.source), ctes
 
-    def _conditions(self) -> list[exp.Expression]:
-        found: list[exp.Expression] = []
+    def _conditions(self) -> list[Expr]:
+        found: list[Expr] = []
         period = self._scanned()
         if period is not None:
             within = self._within(period)
@@ -131,9 +134,7 @@ class _Compiler:
         if self.plan.comparison and self.plan.period:
             either = exp.or_(self._within(self.plan.period), self._within(self.plan.comparison))
             either.add_comments(
-                [
-                    f"{calendar.label(self.plan.period)} and, to compare, {calendar.label(self.plan.comparison)}"
-                ]
+                [f"{calendar.label(self.plan.period)} and, to compare, {calendar.label(self.plan.comparison)}"]
             )
             found = [exp.paren(either)]
         found += [self._filter(f) for f in self.plan.filters]
@@ -146,18 +147,18 @@ class _Compiler:
         start = self.plan.period.start - calendar.step(self.plan.grain)
         return self.plan.period.model_copy(update={"start": start})
 
-    def _filter(self, one: Filter) -> exp.Expression:
-        return condition(self.model.dimension(self.plan.dataset, one.dimension).expression, one)
+    def _filter(self, one: Filter) -> Expr:
+        return conditions.condition(self.model.dimension(self.plan.dataset, one.dimension).expression, one)
 
-    def _row_threshold(self, threshold: Threshold) -> exp.Expression:
+    def _row_threshold(self, threshold: Threshold) -> Expr:
         argument = sql(self.model.metric(threshold.metric).expression)
         sums = list(argument.find_all(exp.Sum))
-        return _compared(sums[0].this if sums else argument, threshold)
+        return conditions.compared(sums[0].this if sums else argument, threshold)
 
-    def _aggregate(self, metric: Metric, only: exp.Expression | None = None) -> exp.Expression:
+    def _aggregate(self, metric: Metric, only: Expr | None = None) -> Expr:
         tree = sql(metric.expression)
         if only is not None:
-            tree = _conditioned(tree, only)
+            tree = conditions.within(tree, only)
         if (metric.additive or metric.counted) and (not self._keys or self.plan.comparison):
             tree = exp.func("COALESCE", tree, exp.Literal.number(0))
         tree.add_comments([metric.description] if metric.description else [])
@@ -181,9 +182,7 @@ class _Compiler:
             else:
                 select = select.select(exp.alias_(self._aggregate(metric, part), self._column(metric)))
                 if part is not None:
-                    select = select.select(
-                        exp.alias_(self._aggregate(metric), self._column(metric) + "_whole")
-                    )
+                    select = select.select(exp.alias_(self._aggregate(metric), self._column(metric) + "_whole"))
         conditions = self._conditions()
         if conditions:
             select = select.where(*conditions)
@@ -241,13 +240,10 @@ class _Compiler:
     def _counted_name(self) -> str:
         return f"number_of_{'_'.join(self.plan.dimensions)}"
 
-    def _outputs(self, metric: Metric) -> list[exp.Expression]:
+    def _outputs(self, metric: Metric) -> list[Expr]:
         name = self._column(metric)
         if self.plan.comparison:
-            return [
-                exp.alias_(sql(text), alias)
-                for text, alias in self._compared_columns(metric, f"{name}_previous")
-            ]
+            return [exp.alias_(sql(text), alias) for text, alias in self._compared_columns(metric, f"{name}_previous")]
         if self.plan.series_change:
             grain = self.plan.grain.value if self.plan.grain else "month"
             keys = [k for k, _ in self._keys if k != grain]
@@ -256,7 +252,7 @@ class _Compiler:
             return [exp.alias_(sql(text), alias) for text, alias in self._compared_columns(metric, previous)]
         if self.plan.average:
             return [exp.alias_(sql(f"{name} / {self._divisor()}"), self._average_name(metric))]
-        outputs: list[exp.Expression] = [exp.column(name)]
+        outputs: list[Expr] = [exp.column(name)]
         if self.plan.share and metric.additive | metric.counted:
             whole = f"{name}_whole" if self.plan.part else f"SUM({name}) OVER ({self._share_scope()})"
             share = sql(f"100 * CAST({name} AS DOUBLE) / NULLIF({whole}, 0)")
@@ -278,9 +274,7 @@ class _Compiler:
         ]
 
     def _share_scope(self) -> str:
-        keys = ([self.plan.grain.value] if self.plan.grain else []) + (
-            [CURRENCY] if self._by_currency else []
-        )
+        keys = ([self.plan.grain.value] if self.plan.grain else []) + ([CURRENCY] if self._by_currency else [])
         return f"PARTITION BY {', '.join(keys)}" if keys else ""
 
     def _share_name(self, metric: Metric) -> str:
@@ -295,15 +289,13 @@ class _Compiler:
         assert self.plan.average is not None
         assert self.plan.period is not None
         if self.plan.grain is None:
-            return str(
-                loaded_units(self.plan.average, self.plan.period, self.dataset, self.catalog, self.fiscal)
-            )
+            return str(self._days.units(self.plan.average, self.plan.period.start, self.plan.period.end, self.fiscal))
         arms = []
         start = calendar.floor(self.plan.period.start, self.plan.grain, self.fiscal)
         while start < self.plan.period.end:
             end = start + calendar.step(self.plan.grain)
             span = Period(start=max(start, self.plan.period.start), end=min(end, self.plan.period.end))
-            count = loaded_units(self.plan.average, span, self.dataset, self.catalog, self.fiscal)
+            count = self._days.units(self.plan.average, span.start, span.end, self.fiscal)
             if count:
                 arms.append(f"WHEN {literal_date(start)} THEN {count}")
             start = end
@@ -323,7 +315,7 @@ class _Compiler:
     def _measures(self) -> list[str]:
         return [c.name for c in self._group_columns() if c.kind == "metric"]
 
-    def _after(self, outputs: set[str], ranked: bool) -> Iterable[exp.Expression]:
+    def _after(self, outputs: set[str], ranked: bool) -> Iterable[Expr]:
         if self.plan.series_change and self.plan.period and self.plan.grain:
             yield sql(f"{self.plan.grain.value} >= {literal_date(self.plan.period.start)}")
         if ranked or any(t.of == "value" for t in self.plan.having):
@@ -334,13 +326,13 @@ class _Compiler:
                     yield known
         for threshold in self.plan.having:
             if threshold.of != "row":
-                yield _compared(exp.column(self._threshold_column(threshold)), threshold)
+                yield conditions.compared(exp.column(self._threshold_column(threshold)), threshold)
         if self._top_series and self.plan.limit:
             direction = "DESC" if self._descending else "ASC"
             names = ", ".join(_q(n) for n in self.plan.dimensions)
-            known = " AND ".join(f"{_q(n)} IS NOT NULL" for n in self.plan.dimensions)
+            filled = " AND ".join(f"{_q(n)} IS NOT NULL" for n in self.plan.dimensions)
             inner = (
-                f"SELECT {names} FROM measured WHERE {known} GROUP BY {names} "
+                f"SELECT {names} FROM measured WHERE {filled} GROUP BY {names} "
                 f"ORDER BY SUM({_q(self._ranked_by)}) {direction} LIMIT {self.plan.limit}"
             )
             left = names if len(self.plan.dimensions) == 1 else f"({names})"
@@ -371,30 +363,24 @@ class _Compiler:
         keys = ", ".join(_q(p) for p in partition)
         select.set(
             "qualify",
-            exp.Qualify(
-                this=sql(f"ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {order}) <= {self.plan.limit}")
-            ),
+            exp.Qualify(this=sql(f"ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {order}) <= {self.plan.limit}")),
         )
         return select
 
-    def _rank_order(self) -> list[exp.Expression]:
-        keys = [exp.Ordered(this=exp.column(self._ranked_by), desc=self._descending, nulls_first=False)]
-        return keys + [
-            exp.Ordered(this=exp.column(n), desc=False, nulls_first=False) for n in self.plan.dimensions
-        ]
+    def _rank_order(self) -> list[Expr]:
+        keys: list[Expr] = [exp.Ordered(this=exp.column(self._ranked_by), desc=self._descending, nulls_first=False)]
+        return keys + [exp.Ordered(this=exp.column(n), desc=False, nulls_first=False) for n in self.plan.dimensions]
 
-    def _order(self) -> list[exp.Expression]:
-        first: list[exp.Expression] = []
+    def _order(self) -> list[Expr]:
+        first: list[Expr] = []
         if self.plan.grain and not (self.plan.order and self.plan.order.by != self.plan.grain.value):
             first.append(exp.Ordered(this=exp.column(self.plan.grain.value), desc=False, nulls_first=False))
         if self.plan.limit_per:
             first.append(exp.Ordered(this=exp.column(self.plan.limit_per), desc=False, nulls_first=False))
-        if self._by_currency and (self.plan.dimensions or self.plan.grain):
-            first.append(exp.Ordered(this=exp.column(CURRENCY), desc=False, nulls_first=False))
-        order = first + self._rank_order()
-        if self._by_currency and not self.plan.dimensions and not self.plan.grain:
-            order.append(exp.Ordered(this=exp.column(CURRENCY), desc=False, nulls_first=False))
-        return order
+        if self._by_currency:  # amounts of different currencies can't be ranked against each other
+            arms = " ".join(f"WHEN '{c}' THEN {i}" for i, c in enumerate(self.catalog.currencies))
+            first.append(exp.Ordered(this=sql(f"CASE {CURRENCY} {arms} END"), desc=False, nulls_first=False))
+        return first + self._rank_order()
 
     # --- what the columns mean ------------------------------------------------------------------
 
@@ -435,55 +421,5 @@ class _Compiler:
         return columns
 
 
-def loaded_units(unit: Grain, period: Period, dataset: Dataset, catalog: Catalog, fiscal: int) -> int:
-    """How many days, weeks, months… of the period have loaded days."""
-    days = catalog.days[dataset.loaded_from]
-    if unit is Grain.DAY:
-        return days.count(period.start, period.end)
-    count = 0
-    start = calendar.floor(period.start, unit, fiscal)
-    while start < period.end:
-        end = start + calendar.step(unit)
-        count += days.count(max(start, period.start), min(end, period.end)) > 0
-        start = end
-    return count
-
-
 def _q(name: str) -> str:
     return exp.to_identifier(name, quoted=not name.isidentifier()).sql(dialect="duckdb")
-
-
-def _compared(column: exp.Expression, threshold: Threshold) -> exp.Expression:
-    value = exp.Literal.number(str(threshold.value))
-    if threshold.op == "between":
-        return exp.Between(this=column, low=value, high=exp.Literal.number(str(threshold.upper)))
-    kinds = {">": exp.GT, ">=": exp.GTE, "<": exp.LT, "<=": exp.LTE, "=": exp.EQ}
-    return kinds[threshold.op](this=column, expression=value)
-
-
-def _conditioned(tree: exp.Expression, condition: exp.Expression) -> exp.Expression:
-    """Every aggregate of the tree counts only rows that meet the condition."""
-
-    def visit(node: exp.Expression) -> exp.Expression:
-        if isinstance(node, exp.Filter):
-            where = node.expression
-            both = exp.and_(condition.copy(), where.this.copy())
-            return exp.Filter(this=node.this.copy(), expression=exp.Where(this=both))
-        if isinstance(node, exp.AggFunc) and not isinstance(node.parent, exp.Filter):
-            return exp.Filter(this=node.copy(), expression=exp.Where(this=condition.copy()))
-        return node
-
-    return _transform_once(tree, visit)
-
-
-def _transform_once(tree: exp.Expression, visit) -> exp.Expression:  # type: ignore[no-untyped-def]
-    """Replaces nodes from the top, not descending into what was replaced."""
-    replaced = visit(tree)
-    if replaced is not tree:
-        return replaced  # type: ignore[no-any-return]
-    for key, value in list(tree.args.items()):
-        if isinstance(value, exp.Expression):
-            tree.set(key, _transform_once(value, visit))
-        elif isinstance(value, list):
-            tree.set(key, [_transform_once(v, visit) if isinstance(v, exp.Expression) else v for v in value])
-    return tree

@@ -5,7 +5,7 @@ Each is a CTE over base tables, so the guard puts the row policy into every one 
 
 from __future__ import annotations
 
-from sqlglot import exp, parse_one
+from sqlglot import Expr, exp, parse_one
 
 from assistant.errors import Refused
 from assistant.semantics.catalog import Catalog
@@ -13,7 +13,7 @@ from assistant.semantics.model import Dataset, SemanticModel
 from assistant.values import QueryPlan
 
 
-def query(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> exp.Expression | None:
+def query(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> Expr | None:
     """The CTE that stands for the plan's dataset; None when it is a table of that name."""
     dataset = model.datasets[plan.dataset]
     if dataset.scoped == "budgets":
@@ -27,7 +27,7 @@ def query(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> exp.Expres
     return None
 
 
-def _sql(text: str) -> exp.Expression:
+def _sql(text: str) -> Expr:
     return parse_one(text, dialect="duckdb")
 
 
@@ -119,9 +119,7 @@ def _unit_costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
         dimension = _cost_dimension(model, name)
         conditions.append(f"{dimension} = {_text(str(row['value']))}")
     if not conditions:
-        raise Refused(
-            f"unit_cost_map names no costs for {' and '.join(wanted)}; load it with `askcost load`."
-        )
+        raise Refused(f"unit_cost_map names no costs for {' and '.join(wanted)}; load it with `askcost load`.")
     listed = ", ".join(_text(v) for v in wanted)
     volumes = f"metric IN ({listed})"
     if products:
@@ -154,13 +152,14 @@ def _cost_dimension(model: SemanticModel, name: str) -> str:
     raise Refused(f"unit_cost_map names the dimension {name!r}, which costs do not have.")
 
 
-def converted(dataset: Dataset, catalog: Catalog, currency: str) -> exp.Expression:
+def converted(dataset: Dataset, catalog: Catalog, currency: str) -> Expr:
     """Charges with every money column in one currency, at the month's rate; a missing rate gives no money."""
     money = ("EffectiveCost", "BilledCost", "ListCost", "ContractedCost")
     columns = [c.name for c in catalog.tables[dataset.source] if c.name not in money]
-    rate = f"CASE WHEN c.{dataset.currency} = {_text(currency)} THEN 1 ELSE fx.rate END"
+    rate = f"CASE WHEN c.{dataset.currency} = {_text(currency)} THEN 1 ELSE CAST(fx.rate AS DECIMAL(18, 8)) END"
     selected = [f'c."{name}"' for name in columns]
-    selected += [f"c.{name} * {rate} AS {name}" for name in money]
+    # the widest product that DuckDB keeps exact: 20 and 18 digits
+    selected += [f"CAST(c.{name} AS DECIMAL(20, 10)) * CAST({rate} AS DECIMAL(18, 8)) AS {name}" for name in money]
     return _sql(
         f"SELECT {', '.join(selected)} FROM {dataset.source} AS c LEFT JOIN fx_rates AS fx "
         f"ON fx.month = CAST(DATE_TRUNC('month', c.{dataset.time}) AS DATE) "

@@ -54,9 +54,7 @@ def explain(checked: CheckedQuery, access: Access) -> list[Definition]:
         return []
     if len(roots) != len(outputs):
         return []
-    spelled = {
-        column.name.lower(): column.name for table in access.tables.values() for column in table.columns
-    }
+    spelled = {column.name.lower(): column.name for table in access.tables.values() for column in table.columns}
     return [
         Definition(output, _text(root, spelled), _sources(root, spelled))
         for output, root in zip(outputs, roots, strict=True)
@@ -103,9 +101,7 @@ def transpile(sql: str, to: str) -> str:
     try:
         tree = sqlglot.parse_one(sql, dialect="duckdb")
         # DuckDB's own PIVOT statement has no equal, but is written out all the same.
-        if not isinstance(tree, exp.Query) or any(
-            pivot.args.get("using") for pivot in tree.find_all(exp.Pivot)
-        ):
+        if not isinstance(tree, exp.Query) or any(pivot.args.get("using") for pivot in tree.find_all(exp.Pivot)):
             raise Refused(f"{sql.split(None, 1)[0].upper()} in DuckDB's form has no equal in {to}.")
         return tree.sql(to, pretty=True, unsupported_level=ErrorLevel.RAISE)
     except (SqlglotError, RecursionError) as error:

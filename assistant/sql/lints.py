@@ -102,9 +102,7 @@ def period_ends(query: Query) -> Iterator[Lint]:
         if kind not in _BELOW:
             continue
         if kind == "COMPARE_LESSTHANOREQUALTO" and (column := _column(high, ends)):
-            yield Lint(
-                "inclusive end", f"{column} is the first moment after the period: compare with <, not <=."
-            )
+            yield Lint("inclusive end", f"{column} is the first moment after the period: compare with <, not <=.")
         elif kind == "COMPARE_LESSTHANOREQUALTO" and (column := _column(low, starts)):
             yield Lint(
                 "inclusive end",
@@ -121,9 +119,7 @@ def lost_nulls(query: Query) -> Iterator[Lint]:
     """<> and NOT IN leave out rows without a value."""
     for node in query.nodes:
         if node.get("type") == "COMPARE_NOTEQUAL":
-            column = _column(node["left"], _known()["nullable"]) or _column(
-                node["right"], _known()["nullable"]
-            )
+            column = _column(node["left"], _known()["nullable"]) or _column(node["right"], _known()["nullable"])
         elif node.get("type") == "COMPARE_NOT_IN":
             column = _column(node["children"][0], _known()["nullable"])
         elif node.get("type") == "OPERATOR_NOT" and node["children"][0].get("type") == "COMPARE_IN":
@@ -160,9 +156,7 @@ def mixed_units(query: Query) -> Iterator[Lint]:
     """Hours plus gigabytes."""
     for quantity, unit in _known()["quantities"].items():
         if _summed(query, [quantity], {"sum"}) and unit.lower() not in query.named:
-            yield Lint(
-                "mixed units", f"{quantity} is counted in several units. Group by or filter on {unit}."
-            )
+            yield Lint("mixed units", f"{quantity} is counted in several units. Group by or filter on {unit}.")
 
 
 def counted_twice(query: Query) -> Iterator[Lint]:
@@ -214,9 +208,7 @@ def _own(select: Tree) -> Iterator[Tree]:
 
 
 def _names(nodes: Iterator[Tree]) -> frozenset[str]:
-    return frozenset(
-        str(node["column_names"][-1]).lower() for node in nodes if node.get("class") == "COLUMN_REF"
-    )
+    return frozenset(str(node["column_names"][-1]).lower() for node in nodes if node.get("class") == "COLUMN_REF")
 
 
 def _of(node: Tree, columns: list[str]) -> list[str]:

@@ -1,20 +1,264 @@
-"""Rows → the sentence. Placeholder of the first hour: the figure itself."""
+"""Rows → sentences. The first is the answer; then what stands out; then what is missing. By template, no model.
+
+Every figure passes numbers.checked: a sentence whose figures can't be traced to the rows is withheld.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
-from assistant.semantics.catalog import Catalog
-from assistant.semantics.model import SemanticModel
-from assistant.values import AnswerColumn, QueryPlan
+from assistant.semantics import calendar
+from assistant.semantics.model import Metric, SemanticModel, plural
+from assistant.telling import numbers
+from assistant.telling.figures import figure
+from assistant.telling.understood import filter_words
+from assistant.values import AnswerColumn, Grain, QueryPlan
+
+Row = Sequence[Any]
 
 
 def tell(
     plan: QueryPlan,
     columns: Sequence[AnswerColumn],
-    rows: Sequence[tuple[Any, ...]],
+    rows: Sequence[Row],
     model: SemanticModel,
-    catalog: Catalog,
+    truncated: bool = False,
+    complete: str | None = None,
 ) -> str:
-    return f"{len(rows)} rows"
+    """The narrative. `complete`: what to say of the data's freshness when the period is not all loaded."""
+    story = _Story(plan, columns, rows, model, truncated)
+    asked = [t.value for t in plan.having] + ([plan.limit] if plan.limit else [])
+    kept = numbers.checked(story.sentences(), columns, rows, story.quoted, asked)
+    return " ".join([*kept, *([complete] if complete else [])])
+
+
+@dataclass(frozen=True)
+class _Story:
+    plan: QueryPlan
+    columns: Sequence[AnswerColumn]
+    rows: Sequence[Row]
+    model: SemanticModel
+    truncated: bool
+
+    # --- words ------------------------------------------------------------------------------------
+
+    @cached_property
+    def quoted(self) -> list[str]:
+        """Every name and date in reach that may hold digits."""
+        texts = [str(v) for row in self.rows for v in row if isinstance(v, str)]
+        texts += [v for f in (*self.plan.filters, *self.plan.part) for v in f.values]
+        texts += [_bucket(v, self.plan.grain) for row in self.rows for v in row if isinstance(v, date)]
+        texts += [self.period, self.before, *(c.unit or "" for c in self.columns)]
+        texts += [m.label for m in self.metrics] + [m.description for m in self.metrics]
+        return texts
+
+    @cached_property
+    def metrics(self) -> list[Metric]:
+        return [self.model.metric(m) for m in self.plan.metrics]
+
+    @cached_property
+    def period(self) -> str:
+        return calendar.label(self.plan.period) if self.plan.period else ""
+
+    @cached_property
+    def before(self) -> str:
+        return calendar.label(self.plan.comparison) if self.plan.comparison else ""
+
+    @property
+    def scope(self) -> str:
+        """` in Oct 2026, provider AWS`."""
+        single = self.period and not any(c in self.period for c in "–") and len(self.period.split()) < 3
+        when = (f" in {self.period}" if single else f" for {self.period}") if self.period else ""
+        filters = "; ".join(filter_words(f, self.plan, self.model) for f in self.plan.filters)
+        return when + (f" ({filters})" if filters else "")
+
+    @property
+    def subject(self) -> str:
+        label = self.metrics[0].label
+        if self.plan.average:
+            label = f"average {label} per {self.plan.average.value}"
+        return label[:1].upper() + label[1:]
+
+    def dimension(self, name: str) -> str:
+        found = self.model.dimensions[self.plan.dataset].get(name)
+        return found.label if found else name.replace("_", " ")
+
+    def _places(self, kind: str) -> list[int]:
+        return [i for i, c in enumerate(self.columns) if c.kind == kind]
+
+    def shown(self, row: Row, place: int) -> str:
+        value = row[place]
+        if value is None:
+            return "unknown"
+        if isinstance(value, date | str):
+            return _bucket(value, self.plan.grain)
+        unit = self.columns[place].unit
+        currency = next((str(row[i]) for i, c in enumerate(self.columns) if c.name == "currency"), None)
+        return figure(value, unit or currency)
+
+    def name(self, row: Row) -> str:
+        """What a row is about: `Payments`, `AWS / US East`, `Jun 2026`."""
+        parts = []
+        alone = not self.plan.dimensions and not self.plan.grain
+        for i, column in enumerate(self.columns):
+            if column.kind == "metric" or (column.name == "currency" and not alone):
+                continue
+            value = row[i]
+            parts.append(f"no {self.dimension(column.name)}" if value is None else _bucket(value, self.plan.grain))
+        return " / ".join(parts)
+
+    # --- sentences -----------------------------------------------------------------------------------
+
+    def sentences(self) -> Iterator[str]:
+        metrics = self._places("metric")
+        if not self.rows:
+            yield f"Nothing matches{self.scope}."
+            return
+        if not metrics:
+            yield f"{len(self.rows)} rows{self.scope}."
+        elif self.plan.comparison or self.plan.series_change:
+            yield from self._changes(metrics)
+        elif len(self.rows) == 1:
+            yield self._single(metrics)
+        elif [c.name for c in self.columns if c.kind != "metric"] == ["currency"]:
+            yield f"{self.subject}{self.scope}: {' and '.join(self.shown(r, metrics[0]) for r in self.rows)}."
+        elif self._places("time") and not self._places("dimension"):
+            yield from self._series(metrics[0])
+        elif self.plan.dimensions or self._places("dimension"):
+            yield from self._breakdown(metrics)
+        yield from self._left_out()
+        if self.truncated:
+            yield f"Only the first {len(self.rows)} rows are shown."
+
+    def _single(self, metrics: Sequence[int]) -> str:
+        row = self.rows[0]
+        about = self.name(row)
+        if self.plan.part and len(metrics) > 1:
+            part = " and ".join(filter_words(f, self.plan, self.model) for f in self.plan.part)
+            return f"{part} is {self.shown(row, metrics[1])} of {self.subject.lower()}{self.scope}: {self.shown(row, metrics[0])}."
+        if len(metrics) == 1:
+            who = f"{about}: " if about else ""
+            return f"{who}{self.subject} was {self.shown(row, metrics[0])}{self.scope}."
+        listed = "; ".join(f"{self._column(i)} {self.shown(row, i)}" for i in metrics)
+        return f"{f'{about}: ' if about else ''}{listed}{self.scope}."
+
+    def _column(self, place: int) -> str:
+        name = self.columns[place].name
+        metric = next((m for m in self.metrics if m.column == name), None)
+        return metric.label if metric else name.replace("_", " ")
+
+    def _series(self, metric: int) -> Iterator[str]:
+        first, last = self.rows[0], self.rows[-1]
+        known = [r for r in self.rows if r[metric] is not None]
+        grain = self.plan.grain.value if self.plan.grain else "bucket"
+        total = self._total(metric)
+        whole = f", {total} in all" if total else ""
+        yield (
+            f"{self.subject} by {grain}{self.scope}: from {self.shown(first, metric)} ({self.name(first)}) "
+            f"to {self.shown(last, metric)} ({self.name(last)}){whole}."
+        )
+        if len(known) > 2:
+            high = max(known, key=lambda r: r[metric])
+            low = min(known, key=lambda r: r[metric])
+            yield f"The highest was {self.shown(high, metric)} ({self.name(high)}), the lowest {self.shown(low, metric)} ({self.name(low)})."
+
+    def _breakdown(self, metrics: Sequence[int]) -> Iterator[str]:
+        metric = metrics[0]
+        what = " and ".join(plural(self.dimension(d)) for d in self.plan.dimensions) or "currencies"
+        ranked = self.plan.limit is not None and not self.plan.limit_per
+        leaders = [r for r in self.rows if r[metric] is not None][:3]
+        listed = ", ".join(f"{self.name(r)} {self.shown(r, metric)}" for r in leaders)
+        if ranked:
+            direction = "lowest" if self.plan.order and not self.plan.order.descending else "highest"
+            if len(self.rows) == 1:
+                yield f"{self.name(self.rows[0])} had the {direction} {self.subject.lower()}{self.scope}: {self.shown(self.rows[0], metric)}."
+            else:
+                yield f"The {len(self.rows)} {what} with the {direction} {self.subject.lower()}{self.scope}: {listed}{', …' if len(self.rows) > 3 else ''}."
+            return
+        total = self._total(metric)
+        if total:
+            yield f"{self.subject}{self.scope} is {total} over {len(self.rows)} {what if len(self.rows) > 1 else 'row'}."
+            share = self._share(leaders[0], metric) if leaders else None
+            if leaders and not self.plan.grain:
+                yield f"{self.name(leaders[0])} is the largest with {self.shown(leaders[0], metric)}{f' ({share})' if share else ''}."
+        else:
+            yield f"{self.subject}{self.scope} by {self._split_by}: {listed}{', …' if len(self.rows) > 3 else ''}."
+
+    def _changes(self, metrics: Sequence[int]) -> Iterator[str]:
+        if len(self.metrics) > 1:
+            yield f"{len(self.rows)} rows compare {self.period} with {self.before}."
+            return
+        current, previous, change, percent = metrics[:4]
+        if self.plan.series_change:
+            last = self.rows[-1]
+            yield f"{self.subject}{self.scope}: {self._moved(last, change, percent)} in the last {self.plan.grain.value if self.plan.grain else 'bucket'} ({self.name(last)}), to {self.shown(last, current)}."
+            return
+        if len(self.rows) == 1 and not self.plan.dimensions:
+            row = self.rows[0]
+            yield f"{self.subject} was {self.shown(row, current)}{self.scope}, {self._moved(row, change, percent)} from {self.shown(row, previous)} in {self.before}."
+            return
+        now, then = self._total(current), self._total(previous)
+        if now and then and not self.plan.limit and not self.plan.having:
+            yield f"{self.subject} was {now}{self.scope}, against {then} in {self.before}."
+        movers = sorted((r for r in self.rows if r[change] is not None), key=lambda r: -abs(r[change]))
+        if movers:
+            yield f"The largest move: {self.name(movers[0])}, {self._moved(movers[0], change, percent)} to {self.shown(movers[0], current)}."
+
+    def _moved(self, row: Row, change: int, percent: int) -> str:
+        value = row[change]
+        if value is None:
+            return "with nothing to compare"
+        if not value:
+            return "unchanged"
+        amount = self.shown([*row[:change], abs(value), *row[change + 1 :]], change)
+        rate = row[percent]
+        relative = f" ({figure(abs(rate), 'percent')})" if rate is not None else ""
+        return f"{'up' if value > 0 else 'down'} {amount}{relative}"
+
+    def _left_out(self) -> Iterator[str]:
+        if (self.plan.limit is None and not self.plan.having) or not self.plan.dimensions:
+            return
+        names = [d for d in self.plan.dimensions if not any(f.dimension == d for f in self.plan.filters)]
+        if names and (self.plan.limit is not None or any(t.of == "value" for t in self.plan.having)):
+            yield f"Charges without a {' or '.join(self.dimension(n) for n in names)} are left out of the ranking."
+
+    # --- derived -----------------------------------------------------------------------------------------
+
+    def _total(self, place: int) -> str | None:
+        """The column's sum when summing means something: additive, one currency, all rows there."""
+        column = self.columns[place]
+        mixed = any(c.name == "currency" for c in self.columns)
+        if mixed or self.truncated or self.plan.limit or not (self.metrics[0].additive) or column.unit == "percent":
+            return None
+        values = [row[place] for row in self.rows if row[place] is not None]
+        if self.plan.average and self.plan.grain:
+            return None
+        return figure(sum((Decimal(str(v)) for v in values), Decimal(0)), column.unit)
+
+    @property
+    def _split_by(self) -> str:
+        grain = [self.plan.grain.value] if self.plan.grain else []
+        return " and ".join([*grain, *(self.dimension(d) for d in self.plan.dimensions)])
+
+    def _share(self, row: Row, place: int) -> str | None:
+        total = sum((Decimal(str(r[place])) for r in self.rows if r[place] is not None), Decimal(0))
+        if not total or any(r[place] is not None and r[place] < 0 for r in self.rows):
+            return None
+        return figure(100 * Decimal(str(row[place])) / total, "percent")
+
+
+def _bucket(value: Any, grain: Grain | None) -> str:
+    if isinstance(value, date):
+        if grain is Grain.MONTH:
+            return f"{value:%b %Y}"
+        if grain is Grain.QUARTER:
+            return f"Q{(value.month + 2) // 3} {value.year}"
+        if grain is Grain.YEAR:
+            return str(value.year)
+        return f"{value.day} {value:%b %Y}"
+    return str(value)

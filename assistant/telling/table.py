@@ -28,9 +28,7 @@ BAR_WIDTH = 12
 SHORTEST_NAME = 16
 SPARKS = "▁▂▃▄▅▆▇█"
 # ANSI sequences as a whole; what is left of unfinished ones goes with the control characters.
-ESCAPES = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[PX^_].*?\x1b\\"
-)
+ESCAPES = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[PX^_].*?\x1b\\")
 JOINERS = "\u200c\u200d"  # part of words in some scripts
 FORMULA = re.compile(r"[\s\"'`\ufeff]*[=+\-@\t\r\n＝＋－＠]|\s*[\t\r\n]")
 LONGEST_CELL = 32_767  # Excel's limit
@@ -61,9 +59,7 @@ def to_terminal(
     One metric by one dimension gets a column of bars where there is room, one over time a line of
     sparks below.
     """
-    written = [
-        [_cell(value, column, null) for value, column in zip(row, columns, strict=True)] for row in rows
-    ]
+    written = [[_cell(value, column, null) for value, column in zip(row, columns, strict=True)] for row in rows]
     widths = _widths(columns, written, width)
     charted = _charted(columns, rows)
     room = width - sum(widths) - GAP * len(widths)
@@ -160,9 +156,7 @@ def _cell(value: Any, column: AnswerColumn, null: str) -> str:
 def _text(value: Any) -> str:
     match value:
         case datetime():
-            return (
-                value.isoformat(" ") if value.time().isoformat() != "00:00:00" else value.date().isoformat()
-            )
+            return value.isoformat(" ") if value.time().isoformat() != "00:00:00" else value.date().isoformat()
         case date():
             return value.isoformat()
         case Decimal():
@@ -204,9 +198,7 @@ def _charted(columns: Sequence[AnswerColumn], rows: Sequence[Sequence[Any]]) -> 
     if len(amounts) != 1 or len(rows) < 2 or sum(one.kind != "metric" for one in columns) != 1:
         return None
     values = [row[amounts[0]] for row in rows]
-    drawable = all(
-        value is None or (isinstance(value, int | float | Decimal) and value >= 0) for value in values
-    )
+    drawable = all(value is None or (isinstance(value, int | float | Decimal) and value >= 0) for value in values)
     return amounts[0] if drawable and columns[0].kind != "metric" and any(values) else None
 
 

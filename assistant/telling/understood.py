@@ -6,7 +6,7 @@ metric · period · filters · grouping · comparison · ranking. Knows plans; n
 from __future__ import annotations
 
 from assistant.semantics import calendar
-from assistant.semantics.model import SemanticModel, plural
+from assistant.semantics.model import SemanticModel
 from assistant.values import Filter, QueryPlan, Threshold
 
 
@@ -15,9 +15,9 @@ def understood(plan: QueryPlan, model: SemanticModel) -> str:
     parts = [_metrics(plan, model)]
     if plan.period:
         parts.append(calendar.label(plan.period))
-    parts += [_filter(f, plan, model) for f in plan.filters]
+    parts += [filter_words(f, plan, model) for f in plan.filters]
     if plan.share:
-        part = " and ".join(_filter(f, plan, model) for f in plan.part)
+        part = " and ".join(filter_words(f, plan, model) for f in plan.part)
         parts.append(f"share of {part}" if part else "with share of the total")
     grouping = [_label(d, plan, model) for d in plan.dimensions]
     if grouping:
@@ -49,7 +49,7 @@ def _label(name: str, plan: QueryPlan, model: SemanticModel) -> str:
     return dimension.label if dimension else name.replace("_", " ")
 
 
-def _filter(one: Filter, plan: QueryPlan, model: SemanticModel) -> str:
+def filter_words(one: Filter, plan: QueryPlan, model: SemanticModel) -> str:
     label = _label(one.dimension, plan, model)
     label = label[:1].upper() + label[1:]
     values = " or ".join(one.values[:5]) + (f" or {len(one.values) - 5} more" if len(one.values) > 5 else "")
@@ -62,12 +62,11 @@ def _filter(one: Filter, plan: QueryPlan, model: SemanticModel) -> str:
 
 
 def _threshold(one: Threshold, model: SemanticModel) -> str:
-    what = {"value": model.metric(one.metric).label, "row": "each charge", "change_percent": "change in %"}.get(
-        one.of, one.of.replace("_", " ")
-    )
+    what = {
+        "value": model.metric(one.metric).label,
+        "row": "each charge",
+        "change_percent": "change in %",
+    }.get(one.of, one.of.replace("_", " "))
     if one.op == "between":
         return f"{what} between {one.value:,} and {one.upper:,}"
     return f"{what} {one.op} {one.value:,}"
-
-
-__all__ = ["plural", "understood"]

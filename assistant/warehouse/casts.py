@@ -14,6 +14,8 @@ import duckdb
 from assistant.warehouse.index import quote
 
 NARROW, WIDE, FINEST = 18, 38, 18
+# DuckDB multiplies two narrow decimals into a narrow one: with more decimals than these it overflows soon.
+ROOMY = 4
 
 WHY = {
     "number": "This is not a number. Write amounts like 1234.56, without currency or thousands signs.",
@@ -44,22 +46,18 @@ class Number:
 
     @property
     def type(self) -> str:
-        """The DECIMAL that holds them: 18 wide when they fit, else 38."""
-        wide = NARROW if self.digits + self.scale <= NARROW else WIDE
+        """The DECIMAL that holds them, and their products: 18 wide when they fit with room, else 38."""
+        wide = NARROW if self.digits + self.scale <= NARROW and self.scale <= ROOMY else WIDE
         return f"DECIMAL({wide},{self.scale})"
 
 
 def number_like(column: str) -> str:
     """SQL: whether a text (not NULL) is a number. DuckDB would read `1_000`, which no bill means."""
     fits = f"TRY_CAST({column} AS DECIMAL({WIDE},{FINEST})) IS NOT NULL"
-    return (
-        f"(({fits} OR TRY_CAST({column} AS DECIMAL({WIDE},0)) IS NOT NULL) AND NOT contains({column}, '_'))"
-    )
+    return f"(({fits} OR TRY_CAST({column} AS DECIMAL({WIDE},0)) IS NOT NULL) AND NOT contains({column}, '_'))"
 
 
-def numbers(
-    con: duckdb.DuckDBPyConnection, columns: Iterable[str], table: str = "stage"
-) -> dict[str, Number | None]:
+def numbers(con: duckdb.DuckDBPyConnection, columns: Iterable[str], table: str = "stage") -> dict[str, Number | None]:
     """How the numbers of each text column must be stored; None where a text is no number."""
     columns = list(columns)
     if not columns:
@@ -116,9 +114,7 @@ def time(con: duckdb.DuckDBPyConnection, column: str) -> tuple[str, str | None]:
     dashed = f"replace({c}, '/', '-')"
     iso = f"(TRY_CAST({dashed} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')"
     stamp = f"TRY_STRPTIME({c}, {AMERICAN_FORMS})"
-    readable = (
-        f"(regexp_full_match({c}, '{ISO}') AND {iso} IS NOT NULL OR {american} AND {stamp} IS NOT NULL)"
-    )
+    readable = f"(regexp_full_match({c}, '{ISO}') AND {iso} IS NOT NULL OR {american} AND {stamp} IS NOT NULL)"
     row = con.execute(
         f"SELECT bool_and({readable}), bool_or({american}), bool_or({zoned}), bool_or(contains({c}, '/')) "
         f"FROM (SELECT DISTINCT {c} FROM stage WHERE {c} IS NOT NULL)"
@@ -156,9 +152,7 @@ def whole(column: str) -> tuple[str, str]:
     """(SQL for a BIGINT, predicate of texts that are no whole number)."""
     c = quote(column)
     exact = f"TRY_CAST({c} AS DECIMAL({WIDE},{FINEST}))"
-    value = (
-        f"CASE WHEN {exact} = floor({exact}) AND NOT contains({c}, '_') THEN TRY_CAST({exact} AS BIGINT) END"
-    )
+    value = f"CASE WHEN {exact} = floor({exact}) AND NOT contains({c}, '_') THEN TRY_CAST({exact} AS BIGINT) END"
     return value, f"{c} IS NOT NULL AND ({value}) IS NULL"
 
 

@@ -89,6 +89,12 @@ def wrong_units() -> Mapping[str, frozenset[str]]:
 
 
 @cache
+def other_datasets() -> Mapping[str, str]:
+    """Marking column → name of the FOCUS datasets that hold no charges."""
+    return dict(_read("tables.yaml")["other_datasets"])
+
+
+@cache
 def price_rules() -> PriceRules:
     """What the price catalogue lacks."""
     about = _read("prices.yaml")

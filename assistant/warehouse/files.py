@@ -178,9 +178,7 @@ def _opened(path: Path, gzipped: bool) -> Iterator[io.BufferedReader | gzip.Gzip
             with gzip.GzipFile(fileobj=raw) as file:
                 yield file
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise LoadError(
-                "The gzip file is cut off or damaged. Export or copy it again.", file=str(path)
-            ) from error
+            raise LoadError("The gzip file is cut off or damaged. Export or copy it again.", file=str(path)) from error
 
 
 def _parquet_columns(path: Path, con: duckdb.DuckDBPyConnection) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -202,17 +200,13 @@ def _header(path: Path, gzipped: bool) -> tuple[tuple[str, ...], str]:
     if not start.strip():
         raise LoadError("The file is empty.", file=str(path))
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise LoadError(
-            "The file is UTF-16 text. Save it as UTF-8 and load it again.", file=str(path), line=1
-        )
+        raise LoadError("The file is UTF-16 text. Save it as UTF-8 and load it again.", file=str(path), line=1)
     if start.startswith(b"PK\x03\x04"):
         raise LoadError("This is a zip or Excel file. Save its table as CSV and load that.", file=str(path))
     if b"\0" in start[:65536]:
         raise LoadError("This is a binary file, neither CSV nor Parquet.", file=str(path))
     if len(start) == MEGABYTE and b"\n" not in start and b"\r" not in start:
-        raise LoadError(
-            "The first line is longer than a megabyte: this is no CSV header.", file=str(path), line=1
-        )
+        raise LoadError("The first line is longer than a megabyte: this is no CSV header.", file=str(path), line=1)
     try:
         text = start.decode("utf-8-sig", errors="strict" if len(start) < MEGABYTE else "ignore")
     except UnicodeDecodeError as error:

@@ -80,7 +80,9 @@ def insert(stage: Stage, replace: bool) -> Inserted:
     replaced = _settle_overlap(stage, values, replace)
     above = (con.execute(f"SELECT coalesce(max(rowid), -1) FROM {COSTS}").fetchone() or (-1,))[0]
     types = index.columns(con, COSTS)
-    shown = {name: f"CAST({sql} AS {types[name]})" for name, sql in values.items() if name != "Tags"}
+    # Empty columns stay out of the sort: they are NULL anyway.
+    filled = _filled(con, values)
+    shown = {name: f"CAST({values[name]} AS {types[name]})" for name in filled if name != "Tags"}
     source = "stage"
     if "Tags" in stage.columns:
         source = "stage LEFT JOIN tagset ON stage.Tags = tagset.text"
@@ -158,6 +160,13 @@ def _values(stage: Stage) -> tuple[dict[str, str], dict[str, Number]]:
             own = [quote(name)] if name in stage.columns else []
             values[name] = f"coalesce({', '.join([*own, quote(other)])})"
     return values, numbers
+
+
+def _filled(con: duckdb.DuckDBPyConnection, values: Mapping[str, str]) -> list[str]:
+    """The columns that have a value in some staged row."""
+    tests = ", ".join(f"count({sql}) > 0" for sql in values.values())
+    row = con.execute(f"SELECT {tests} FROM stage").fetchone() or ()
+    return [name for name, any_value in zip(values, row, strict=True) if any_value]
 
 
 def _settle_overlap(stage: Stage, values: Mapping[str, str], replace: bool) -> int:

@@ -63,9 +63,7 @@ def columns(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
 def extra_dimensions(con: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, str | None, str]]:
     """(column, tag key or None, words) of each text column that no contract knows."""
     costs = table == contracts.COSTS
-    known = (
-        contracts.focus_columns() if costs else contracts.tables().get(table, contracts.Table(table)).columns
-    )
+    known = contracts.focus_columns() if costs else contracts.tables().get(table, contracts.Table(table)).columns
     keys = tag_columns(con) if costs else {}
     return [
         (name, keys.get(name), words(keys.get(name, name)))

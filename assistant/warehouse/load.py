@@ -44,11 +44,17 @@ def load(
         for number, path in enumerate(found):
             tell("reading headers", number / len(found))
             source = files.read(path, con)
+            other = _other_dataset(source)
+            if other and table in (None, COSTS):
+                notes.append(f"{source.name} is FOCUS {other}, which holds no charges; it was left out.")
+                continue
             twin = next((other for other in sources if other.sha256 == source.sha256), None)
             if twin:
                 notes.append(f"{source.name} has the same content as {twin.name}; it was counted once.")
             else:
                 sources.append(source)
+        if not sources:
+            raise LoadError("These files hold no charges: " + " ".join(notes))
         if table is None:
             table = _recognise(sources)
             if table != COSTS:
@@ -100,6 +106,13 @@ def _recognise(sources: Sequence[Source]) -> str:
         if table.columns and names >= {c.name for c in table.columns.values() if c.required}
     ]
     return fitting[0] if len(fitting) == 1 else COSTS
+
+
+def _other_dataset(source: Source) -> str | None:
+    """The FOCUS dataset without charges that a header belongs to, if it does."""
+    marks = {mark.lower(): name for mark, name in contracts.other_datasets().items()}
+    words = [word.replace("_", "").replace(" ", "").lower() for word in source.header]
+    return next((marks[word] for word in words if word in marks), None)
 
 
 def _refuse_known(con: duckdb.DuckDBPyConnection, sources: Sequence[Source], table: str) -> None:

@@ -23,8 +23,7 @@ def price(con: duckdb.DuckDBPyConnection) -> tuple[int, list[str]]:
     prices of their own. The tier is that of the average request. Unknown models stay NULL.
     """
     wanted = con.execute(
-        "SELECT DISTINCT provider, model, usage_date, coalesce(batch, false) FROM typed "
-        "WHERE cost_usd IS NULL"
+        "SELECT DISTINCT provider, model, usage_date, coalesce(batch, false) FROM typed WHERE cost_usd IS NULL"
     ).fetchall()
     con.execute(
         "CREATE OR REPLACE TEMP TABLE rates (provider VARCHAR, model VARCHAR, usage_date DATE, "

@@ -96,8 +96,7 @@ def _copy(warehouse: Path, copy: Path) -> None:
             fcntl.lockf(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
             raise LoadError(
-                f"The warehouse {warehouse} is open for writing in another program. "
-                "Close it, then load again."
+                f"The warehouse {warehouse} is open for writing in another program. Close it, then load again."
             ) from None
         shutil.copyfile(warehouse, copy)
         if (log := Path(f"{warehouse}.wal")).exists():

@@ -78,9 +78,7 @@ def insert(stage: Stage, table: Table, replace: bool) -> Inserted:
 def missing(column: str, file: str, header: Iterable[str]) -> LoadError:
     """The error for a required column that the header lacks, with the nearest word it has."""
     near = process.extractOne(column, list(header), scorer=fuzz.WRatio, processor=spelled)
-    hint = (
-        f" The nearest header is {near[0]!r}; rename it if that is the one." if near and near[1] >= 60 else ""
-    )
+    hint = f" The nearest header is {near[0]!r}; rename it if that is the one." if near and near[1] >= 60 else ""
     return LoadError(f"The required column {column} is missing.{hint}", file=file)
 
 
@@ -107,9 +105,7 @@ def _check_unit(column: Column, word: str, file: str, table: Table) -> None:
         others = contracts.wrong_units().get(unit)
         if others is None or ours[:place] != theirs[:place]:
             continue
-        unlike = (
-            theirs[place:][1:] == ours[place + 1 :] and theirs[place] in others if theirs[place:] else False
-        )
+        unlike = theirs[place:][1:] == ours[place + 1 :] and theirs[place] in others if theirs[place:] else False
         if unlike or (len(ours) > 1 and column.unit and theirs[place:] == ours[place + 1 :]):
             said = "in another unit" if unlike else "without its unit"
             raise LoadError(
@@ -225,9 +221,7 @@ def _price(stage: Stage, column: str, oddities: list[str]) -> Number:
     con.execute(f"ALTER TABLE typed ALTER COLUMN {c} TYPE {number.type}")
     counted = con.execute("SELECT count(*) FROM typed WHERE cost_basis = 'priced'").fetchone() or (0,)
     if counted[0]:
-        oddities.append(
-            f"{counted[0]:,} rows had no {column} and were priced from the catalogue at their usage date."
-        )
+        oddities.append(f"{counted[0]:,} rows had no {column} and were priced from the catalogue at their usage date.")
     if unpriced:
         more = f" and {len(models) - MOST_NAMED} more" if len(models) > MOST_NAMED else ""
         oddities.append(
@@ -255,13 +249,9 @@ def _check_keys(stage: Stage, table: Table, target: str | None) -> None:
         ).fetchone()
         row, said = (found or (None,))[0], "is already loaded; --replace loads the whole table anew"
     if row is not None:
-        values = con.execute(
-            f"SELECT {', '.join(map(quote, table.key))} FROM typed WHERE __row = ?", [row]
-        ).fetchone()
+        values = con.execute(f"SELECT {', '.join(map(quote, table.key))} FROM typed WHERE __row = ?", [row]).fetchone()
         key = ", ".join(
-            f"{name} {value}"
-            for name, value in zip(table.key, values or (), strict=True)
-            if value is not None
+            f"{name} {value}" for name, value in zip(table.key, values or (), strict=True) if value is not None
         )
         stage.blame(row, f"Duplicate key: the row of {key} {said}.")
 

@@ -143,9 +143,7 @@ def _read(
         con.execute(insert + relation)
     except duckdb.Error as error:
         if one.types:
-            raise LoadError(
-                f"The Parquet file can't be read ({files.first_line(error)}).", file=one.name
-            ) from error
+            raise LoadError(f"The Parquet file can't be read ({files.first_line(error)}).", file=one.name) from error
         for offset, source in enumerate(sources):
             if fault := files.fault(source, str(error)):
                 raise fault from error
@@ -167,9 +165,7 @@ def _read_rewritten(con: duckdb.DuckDBPyConnection, insert: str, source: Source,
             plain = replace(source, path=path, delimiter=",", gzipped=False)
             con.execute(insert + _read_csv(f"[{literal(files.escaped(path))}]", plain))
         except duckdb.Error:
-            raise LoadError(
-                f"The CSV can't be read ({files.first_line(error)}).", file=source.name
-            ) from error
+            raise LoadError(f"The CSV can't be read ({files.first_line(error)}).", file=source.name) from error
 
 
 def _read_csv(paths: str, source: Source) -> str:

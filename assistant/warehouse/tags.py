@@ -10,8 +10,7 @@ from assistant.warehouse.stage import Stage
 
 MOST_KEYS = 200  # each is a column; the rest stay in the map
 NO_TAGS = (
-    'These tags are not JSON. Write them as {"key": "value"}, or as a list of {"key": …, "value": …}, '
-    "each key once."
+    'These tags are not JSON. Write them as {"key": "value"}, or as a list of {"key": …, "value": …}, each key once.'
 )
 KEY, VALUE = (
     "coalesce(" + ", ".join(f"e ->> '$.{word}'" for word in words) + ")"
@@ -57,8 +56,7 @@ def new_columns(con: duckdb.DuckDBPyConnection) -> tuple[dict[str, str], int]:
     known = {key: column for column, key in tag_columns(con).items()}
     taken = {column.lower() for column in known.values()}
     keys = con.execute(
-        "SELECT key FROM (SELECT unnest(map_keys(tags)) AS key FROM tagset) "
-        "GROUP BY key ORDER BY count(*) DESC, key"
+        "SELECT key FROM (SELECT unnest(map_keys(tags)) AS key FROM tagset) GROUP BY key ORDER BY count(*) DESC, key"
     ).fetchall()
     columns, left_out = {}, 0
     for (key,) in keys:

@@ -38,6 +38,7 @@ RULES: tuple[Rule, ...] = (
     own_tables,
     weighed,
     row_limit,
+    pivot.wrapped,
 )
 
 
@@ -67,12 +68,14 @@ def _checked(asked: str, access: Access, shortcuts: bool) -> CheckedQuery:
         rule(draft, access)
     written = parser.show(draft.tree)
     sealed.same(written, draft.tree, access)
-    dynamic = readable is not asked  # a PIVOT without values: its columns are known only when it runs
-    if not dynamic:
+    if readable is asked:
         binding.bound(draft, written, access)
+    else:  # a PIVOT without values: what columns it makes is known only when it runs
+        written = pivot.printed(draft.tree)
+        sealed.same(pivot.marked(written), draft.tree, access)
     return CheckedQuery(
         sql=asked.strip().rstrip(";").rstrip(),
-        executable=pivot.printed(draft.tree) if dynamic else written,
+        executable=written,
         tables=tuple(draft.tables),
         columns=tuple(draft.columns),
         functions=tuple(sorted(draft.functions)),

@@ -80,6 +80,4 @@ def _refusal(draft: Draft, error: str, access: Access) -> GuardRefusal:
     tables = [access.tables[key] for key in access.tables if access.tables[key].name in draft.tables]
     near = allowed.nearest(name, (column.name for table in tables for column in table.columns))
     what = found["what"] or "column"
-    return draft.refuse(
-        f"{what}s", f"There is no {what} {name}", node, f"The nearest one is {near}." if near else None
-    )
+    return draft.refuse(f"{what}s", f"There is no {what} {name}", node, f"The nearest one is {near}." if near else None)

@@ -21,9 +21,7 @@ _WIDTHS = re.compile(r"\d{4,}")
 def bounded(draft: Draft, access: Access) -> None:
     """Refuse sizes above schemas/guard.yaml; make the engine check range() ends that only it can know."""
     lists = allowed.lists()
-    tabled = {
-        id(node["function"]) for node in parser.walk(draft.tree) if parser.kind(node) == "TABLE_FUNCTION"
-    }
+    tabled = {id(node["function"]) for node in parser.walk(draft.tree) if parser.kind(node) == "TABLE_FUNCTION"}
     for node in list(parser.walk(draft.tree)):
         if node.get("class") != "FUNCTION":
             continue
@@ -106,9 +104,7 @@ def _range(draft: Draft, node: Tree, name: str, arguments: list[Tree], most: int
         count = _count([text(argument | {"alias": ""}) for argument in arguments])
         if count is None or count > most:
             size = f"{count:,.0f}" if count is not None else "an unknown number of"
-            raise draft.refuse(
-                "bounds", f"{name}() would make {size} elements", node, f"At most {most:,} are allowed."
-            )
+            raise draft.refuse("bounds", f"{name}() would make {size} elements", node, f"At most {most:,} are allowed.")
         return
     step = arguments[2] if len(arguments) == 3 else None
     if step is not None and not _constant(step):
@@ -174,7 +170,5 @@ def _seconds(step: str) -> float | None:
     try:
         answer = parser.evaluate(f"SELECT epoch({step})")
     except duckdb.Error as error:
-        raise GuardRefusal(
-            "bounds", f"The step of a range can't be read: {str(error).splitlines()[0]}"
-        ) from None
+        raise GuardRefusal("bounds", f"The step of a range can't be read: {str(error).splitlines()[0]}") from None
     return None if answer is None else abs(float(answer))

@@ -25,9 +25,7 @@ class Draft:
     functions: dict[str, None] = field(default_factory=dict)
     policies: dict[str, None] = field(default_factory=dict)
 
-    def refuse(
-        self, rule: str, message: str, node: Tree | None = None, hint: str | None = None
-    ) -> GuardRefusal:
+    def refuse(self, rule: str, message: str, node: Tree | None = None, hint: str | None = None) -> GuardRefusal:
         """A refusal that points at `node` in the text as asked."""
         line, column = (
             parser.position(self.text, int(node["query_location"]))

@@ -28,7 +28,9 @@ def known_nodes(draft: Draft, access: Access) -> None:
             )
         if node.get("at_clause"):
             raise draft.refuse("time travel", "AT (VERSION …) is not allowed", node)
-        if node.get("class") == "COLLATE" and str(node.get("collation", "")).lower() not in lists.collations:
+        if node.get("class") == "COLLATE" and not lists.collations.issuperset(
+            str(node.get("collation", "")).lower().split(".")
+        ):
             raise draft.refuse(
                 "collations",
                 f"The collation {node.get('collation')!r} is not allowed",
@@ -71,9 +73,7 @@ def known_names(draft: Draft, access: Access) -> None:
     given = {column.name.lower() for table in access.tables.values() for column in table.columns}
     for node in parser.walk(draft.tree):
         given.add(str(node.get("alias", "")).lower())
-        given.update(
-            str(name).lower() for name in (*node.get("aliases", ()), *node.get("column_name_alias", ()))
-        )
+        given.update(str(name).lower() for name in (*node.get("aliases", ()), *node.get("column_name_alias", ())))
     for node in parser.walk(draft.tree):
         if node.get("class") == "COLUMN_REF":
             name = node["column_names"][0].lower()

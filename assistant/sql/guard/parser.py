@@ -62,9 +62,7 @@ def parse(sql: str) -> Tree:
     if not (count := len(answer["statements"])):
         raise GuardRefusal("one statement", "There is no statement here", allowed="Send exactly one query.")
     if count != 1:
-        raise GuardRefusal(
-            "one statement", f"There are {count} statements here", allowed="Send exactly one query."
-        )
+        raise GuardRefusal("one statement", f"There are {count} statements here", allowed="Send exactly one query.")
     statement = answer["statements"][0]
     if statement.get("named_param_map"):
         raise GuardRefusal(
@@ -85,9 +83,7 @@ def _refusal(sql: str, answer: Tree) -> GuardRefusal:
             1,
             "Only one SELECT (WITH, FROM, PIVOT, DESCRIBE, SUMMARIZE) is run.",
         )
-    line, column = (
-        position(sql, int(answer["position"])) if str(answer.get("position", "")).isdigit() else (None, None)
-    )
+    line, column = position(sql, int(answer["position"])) if str(answer.get("position", "")).isdigit() else (None, None)
     return GuardRefusal("syntax", f"DuckDB can't read this: {message}", line, column)
 
 

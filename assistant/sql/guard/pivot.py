@@ -6,13 +6,16 @@ It is read with a mark in the place of the values, checked like any other statem
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import secrets
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from assistant.sql.guard import outputs, parser
+from assistant.sql.guard.draft import Draft
 from assistant.sql.guard.parser import Tree
+from assistant.sql.guard.tables import star_from
+from assistant.values import Access
 
-# Nobody can write this value: control characters are refused before.
 MARK = "\x01"
 
 _WORDS = re.compile(
@@ -71,6 +74,24 @@ def marked(sql: str) -> str:
     return sql
 
 
+def wrapped(draft: Draft, access: Access) -> None:
+    """Put each marked PIVOT, and its source, into a subquery of its own: the only form it can be printed in."""
+
+    def wrap(node: Any) -> Any:
+        if isinstance(node, list):
+            return [wrap(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        node = {key: wrap(value) for key, value in node.items()}
+        if not _marked(node):
+            return node
+        outside = {key: node.pop(key) for key in ("alias", "column_name_alias", "sample") if key in node}
+        source = {"type": "SUBQUERY", "subquery": {"node": star_from(node["source"])}}
+        return {"type": "SUBQUERY", "subquery": {"node": star_from(node | {"source": source})}} | outside
+
+    draft.tree = wrap(draft.tree)
+
+
 def printed(tree: Tree) -> str:
     """The text of a tree, its marked PIVOTs in the form without values."""
     texts: dict[str, str] = {}
@@ -81,61 +102,45 @@ def printed(tree: Tree) -> str:
         if not isinstance(node, dict):
             return node
         node = {key: take(value) for key, value in node.items()}
-        if parser.kind(node) == "PIVOT" and any(_dynamic(column) for column in node.get("pivots", ())):
-            name = f"pivot_{len(texts)}_of_guard"
-            source = _select(node["source"])
-            texts[name] = _statement(node, parser.show(source))
-            return _placeholder(name, node)
-        return node
+        if not _marked(node):
+            return node
+        # Text that a statement holds must never look like this name.
+        name = f"pivot_{secrets.token_hex(8)}"
+        texts[name] = _statement(node)
+        return {"type": "BASE_TABLE", "table_name": name, "qualified_name": {"path": [name]}}
 
     text = parser.show(take(tree))
-    # Outer texts hold the placeholders of inner ones.
-    for name in reversed(texts):
+    for name in reversed(texts):  # outer ones hold the names of inner ones
         text = text.replace(f"SELECT * FROM {name}", texts[name])
     return text
 
 
+def _marked(node: Tree) -> bool:
+    return parser.kind(node) == "PIVOT" and any(_dynamic(column) for column in node.get("pivots", ()))
+
+
 def _dynamic(column: Tree) -> bool:
-    return any(
-        entry.get("star_expr", {}).get("literal", {}).get("text") == MARK
-        for entry in column.get("entries", ())
-    )
+    return any(entry.get("star_expr", {}).get("literal", {}).get("text") == MARK for entry in column.get("entries", ()))
 
 
-def _statement(node: Tree, source: str) -> str:
+def _statement(node: Tree) -> str:
     on = ", ".join(_on(column) for column in node["pivots"])
-    using = ", ".join(_list(node.get("aggregates", ())))
+    using = ", ".join(_texts(node.get("aggregates", ())))
     groups = ", ".join('"' + name.replace('"', '""') + '"' for name in node.get("groups", ()))
     return (
-        f"PIVOT ({source}) ON {on}"
+        f"PIVOT ({parser.show(node['source']['subquery']['node'])}) ON {on}"
         + (f" USING {using}" if using else "")
         + (f" GROUP BY {groups}" if groups else "")
     )
 
 
 def _on(column: Tree) -> str:
-    expression = ", ".join(_list(column["pivot_expressions"]))
+    expression = ", ".join(_texts(column["pivot_expressions"]))
     if _dynamic(column):
         return expression
-    values = ", ".join(_list(entry["star_expr"] for entry in column["entries"]))
+    values = ", ".join(_texts(entry["star_expr"] for entry in column["entries"]))
     return f"{expression} IN ({values})"
 
 
-def _list(expressions: Any) -> Iterator[str]:
+def _texts(expressions: Iterable[Tree]) -> Iterator[str]:
     return (outputs.text(expression) for expression in expressions)
-
-
-def _select(table: Tree) -> Tree:
-    return {
-        "type": "SELECT_NODE",
-        "cte_map": {},
-        "select_list": [{"class": "STAR", "type": "STAR"}],
-        "from_table": table,
-        "aggregate_handling": "STANDARD_HANDLING",
-    }
-
-
-def _placeholder(name: str, node: Tree) -> Tree:
-    table = {"type": "BASE_TABLE", "table_name": name, "qualified_name": {"path": [name]}}
-    subquery: Tree = {"type": "SUBQUERY", "subquery": {"node": _select(table)}}
-    return subquery | {key: node[key] for key in ("alias", "column_name_alias", "sample") if key in node}

@@ -24,23 +24,15 @@ def ending(draft: Draft, access: Access) -> None:
         name = str(node["cte_name"])
         step = node["right"]
         if parser.kind(step) != "SELECT_NODE" or len(list(_uses(step, name.lower()))) != 1:
-            raise draft.refuse(
-                "recursion", f"The recursive part of {name} must name {name} once", None, _HINT
-            )
+            raise draft.refuse("recursion", f"The recursive part of {name} must name {name} once", None, _HINT)
         columns = _columns(entry)
         if any(_doubles(item, columns) for item in step["select_list"]):
-            raise draft.refuse(
-                "recursion", f"The recursive query {name} may double a value in each round", None, _HINT
-            )
-        counts = any(
-            _counts(item, name) for name, item in zip(columns, step["select_list"], strict=False) if name
-        )
+            raise draft.refuse("recursion", f"The recursive query {name} may double a value in each round", None, _HINT)
+        counts = any(_counts(item, name) for name, item in zip(columns, step["select_list"], strict=False) if name)
         if not any(_ends(condition, columns, step) for condition in _conditions(step)) and (
             node.get("union_all") or counts or not _copies(step)
         ):
-            raise draft.refuse(
-                "recursion", f"It can't be seen that the recursive query {name} ends", None, _HINT
-            )
+            raise draft.refuse("recursion", f"It can't be seen that the recursive query {name} ends", None, _HINT)
 
 
 def _uses(step: Tree, name: str) -> Iterator[Tree]:
@@ -97,9 +89,7 @@ def _ends(condition: Tree, columns: list[str], step: Tree) -> bool:
         if name is None or name not in columns or _mentions(end, columns):
             continue
         index = columns.index(name)
-        if index < len(step["select_list"]) and _step(step["select_list"][index], name) == (
-            1 if upward else -1
-        ):
+        if index < len(step["select_list"]) and _step(step["select_list"][index], name) == (1 if upward else -1):
             return _near(end)
     return False
 
@@ -173,14 +163,8 @@ def _counts(item: Tree, name: str) -> bool:
 
 def _doubles(item: Tree, columns: list[str]) -> bool:
     """Whether a value is made of two earlier ones other than by arithmetic: text would grow without end."""
-    names = [
-        inner
-        for inner in parser.walk(item)
-        if inner.get("class") == "COLUMN_REF" and _mentions(inner, columns)
-    ]
-    functions = {
-        str(inner["function_name"]).lower() for inner in parser.walk(item) if inner.get("class") == "FUNCTION"
-    }
+    names = [inner for inner in parser.walk(item) if inner.get("class") == "COLUMN_REF" and _mentions(inner, columns)]
+    functions = {str(inner["function_name"]).lower() for inner in parser.walk(item) if inner.get("class") == "FUNCTION"}
     return len(names) > 1 and bool(functions - _ARITHMETIC - allowed.lists().interval_functions)
 
 

@@ -43,9 +43,7 @@ def _filters(node: Tree, access: Access) -> bool:
     visible = {column.name for column in open_to.columns} | set(open_to.shortcuts.values())
     policy = predicate(open_to.predicate) if open_to.predicate is not None else None
     return _plain(node.get("where_clause")) == _plain(policy) and all(
-        item.get("class") == "COLUMN_REF"
-        and len(item["column_names"]) == 1
-        and item["column_names"][0] in visible
+        item.get("class") == "COLUMN_REF" and len(item["column_names"]) == 1 and item["column_names"][0] in visible
         for item in node["select_list"]
     )
 
@@ -56,9 +54,7 @@ def _plain(tree: Any) -> Any:
         return [_plain(item) for item in tree]
     if not isinstance(tree, dict):
         return tree
-    plain = {
-        key: _plain(value) for key, value in tree.items() if key not in _PLACES and value not in ({}, [], "")
-    }
+    plain = {key: _plain(value) for key, value in tree.items() if key not in _PLACES and value not in ({}, [], "")}
     if "arguments" in plain:  # f(x := 1) names its argument twice
         plain["arguments"] = [
             argument | {"expression": {k: v for k, v in argument["expression"].items() if k != "alias"}}
@@ -76,8 +72,6 @@ def _values(plain: Tree) -> Tree:
     if plain.get("type") == "SUBQUERY" and plain.get("alias") == "valueslist":
         query = plain["subquery"]["node"]
         inner = query.get("from_table", {})
-        if inner.get("type") == "EXPRESSION_LIST" and query.get("select_list") == [
-            {"class": "STAR", "type": "STAR"}
-        ]:
+        if inner.get("type") == "EXPRESSION_LIST" and query.get("select_list") == [{"class": "STAR", "type": "STAR"}]:
             return dict(inner)
     return plain

@@ -69,9 +69,7 @@ class _Resolver:
                 body = self.recursive(body, scope, entry["key"].lower(), name)
             else:
                 body = self.query(body, scope)
-            rest = {
-                key: self.query(value, scope) for key, value in entry["value"].items() if key != "query_node"
-            }
+            rest = {key: self.query(value, scope) for key, value in entry["value"].items() if key != "query_node"}
             renamed.append({"key": name, "value": rest | {"query_node": body}})
             scope = {**scope, entry["key"].lower(): name}
         if renamed:
@@ -121,9 +119,7 @@ class _Resolver:
     def choices(self, name: str) -> str:
         if near := allowed.nearest(name, self.access.tables):
             return f"The nearest one is {near}."
-        return (
-            f"Open tables are {', '.join(self.access.tables)}." if self.access.tables else "No table is open."
-        )
+        return f"Open tables are {', '.join(self.access.tables)}." if self.access.tables else "No table is open."
 
     def filtered(self, table: TableAccess, node: Tree, alias: str) -> Tree:
         columns = [column.name for column in table.columns]
@@ -156,9 +152,7 @@ class _Resolver:
 
     def sample(self, sample: Tree) -> Tree:
         # SYSTEM takes whole blocks of the scan, and so depends on rows that a policy hides.
-        return (
-            sample | {"method": "Bernoulli"} if self.policed and sample.get("method") == "System" else sample
-        )
+        return sample | {"method": "Bernoulli"} if self.policed and sample.get("method") == "System" else sample
 
     def shown(self, node: Tree, scope: Scope) -> Tree:
         """SHOW TABLES lists the open tables; SHOW t describes what of t is visible."""

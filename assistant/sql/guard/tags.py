@@ -29,9 +29,7 @@ def replaced(select: Tree, base: Callable[[Tree], TableAccess | None]) -> tuple[
     tables = {_alias(leaf).lower(): table for leaf in leaves if (table := base(leaf)) and _plain(leaf)}
     if not any(table.shortcuts for table in tables.values()) or _unsure(own, select["from_table"], lower):
         return select, {}
-    holders = [
-        alias for alias, table in tables.items() if any(c.name.lower() == lower for c in table.columns)
-    ]
+    holders = [alias for alias, table in tables.items() if any(c.name.lower() == lower for c in table.columns)]
     sole = holders[0] if len(holders) == 1 and len(tables) == len(leaves) else None
     bare = {names[0].lower() for names in _references(own) if len(names) == 1}
     used: Shortcuts = {}
@@ -108,8 +106,6 @@ def tag_access(node: Tree) -> tuple[list[str], str] | None:
         return None
     literal = parts[1].get("literal", {})
     key = str(literal.get("text", ""))
-    if literal.get("kind") != "STRING" or (
-        node.get("function_name") == "->>" and not _PLAIN_KEY.fullmatch(key)
-    ):
+    if literal.get("kind") != "STRING" or (node.get("function_name") == "->>" and not _PLAIN_KEY.fullmatch(key)):
         return None
     return parts[0]["column_names"], key

@@ -127,8 +127,7 @@ FOCUS = {
     "CommitmentDiscountCategory": "m.category",
     "CommitmentDiscountId": "m.id",
     "CommitmentDiscountName": "m.name",
-    "CommitmentDiscountQuantity": "CASE m.category WHEN 'Spend' THEN c.effective "
-    "WHEN 'Usage' THEN c.quantity END",
+    "CommitmentDiscountQuantity": "CASE m.category WHEN 'Spend' THEN c.effective WHEN 'Usage' THEN c.quantity END",
     "CommitmentDiscountStatus": "c.status",
     "CommitmentDiscountType": "m.kind",
     "CommitmentDiscountUnit": "CASE m.category WHEN 'Spend' THEN 'USD' WHEN 'Usage' THEN c.unit END",
@@ -173,14 +172,10 @@ FOCUS = {
 }
 
 
-def write(
-    con: duckdb.DuckDBPyConnection, company: Company, rows: int, progress: Callable[[float], None]
-) -> None:
+def write(con: duckdb.DuckDBPyConnection, company: Company, rows: int, progress: Callable[[float], None]) -> None:
     """Create main.cost_and_usage with at least `rows` charges, by day; needs the token and GPU tables."""
     types = _types()
-    con.execute(
-        f"CREATE TABLE {COSTS} ({', '.join(f'{quote(name)} {kind}' for name, kind in types.items())})"
-    )
+    con.execute(f"CREATE TABLE {COSTS} ({', '.join(f'{quote(name)} {kind}' for name, kind in types.items())})")
     tags.add_columns(con, {tag: TAG + tag for tag in extras.TAGS})
     extras.prepare(con, company)
     days = (company.end - company.start).days + 1
@@ -192,8 +187,7 @@ def write(
     months = range(company.facts["months"] + 1)
     for first in months[::step]:
         con.execute(
-            "CREATE OR REPLACE TEMP TABLE span AS FROM calendar "
-            "WHERE month_index >= $first AND month_index < $last",
+            "CREATE OR REPLACE TEMP TABLE span AS FROM calendar WHERE month_index >= $first AND month_index < $last",
             {"first": first, "last": first + step},
         )
         con.execute(MONTHS)
@@ -212,14 +206,13 @@ def _types() -> dict[str, str]:
     types = {}
     for column in contracts.focus_columns().values():
         scale = 9 if column.name.endswith("Cost") else 6
-        types[column.name] = f"DECIMAL(18,{scale})" if column.type == "DECIMAL" else column.type
+        types[column.name] = f"DECIMAL(38,{scale})" if column.type == "DECIMAL" else column.type
     return types | {"x_CostCenter": "VARCHAR"}
 
 
 def _insert(types: dict[str, str]) -> str:
     values = ", ".join(
-        [f"({FOCUS.get(name, 'NULL')})::{kind}" for name, kind in types.items()]
-        + [f"c.{tag}" for tag in extras.TAGS]
+        [f"({FOCUS.get(name, 'NULL')})::{kind}" for name, kind in types.items()] + [f"c.{tag}" for tag in extras.TAGS]
     )
     return (
         f"INSERT INTO {COSTS} SELECT {values} "

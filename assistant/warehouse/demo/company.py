@@ -51,9 +51,7 @@ def read(con: duckdb.DuckDBPyConnection, end: date, seed: int) -> Company:
     return Company(facts, start, end)
 
 
-def add_table(
-    con: duckdb.DuckDBPyConnection, name: str, rows: Sequence[Mapping[str, Any]], end: date
-) -> None:
+def add_table(con: duckdb.DuckDBPyConnection, name: str, rows: Sequence[Mapping[str, Any]], end: date) -> None:
     """Create the temporary table `name`, a column for each key that a row has.
 
     Numbers travel as text, so that decimals stay exact.

@@ -67,9 +67,7 @@ def write(con: duckdb.DuckDBPyConnection, company: Company) -> None:
     for name, source in COPIES.items():
         _copy(con, name, source)
     con.execute("UPDATE main.allocation_rules SET effective_from = (SELECT min(day) FROM calendar)")
-    con.execute(
-        "CREATE TABLE main.budgets (month DATE, dimension VARCHAR, value VARCHAR, amount_usd DECIMAL(18,6))"
-    )
+    con.execute("CREATE TABLE main.budgets (month DATE, dimension VARCHAR, value VARCHAR, amount_usd DECIMAL(18,6))")
     budgets = facts["budgets"]
     for dimension, column in budgets["dimensions"].items():
         con.execute(
@@ -94,4 +92,4 @@ def _copy(con: duckdb.DuckDBPyConnection, name: str, source: str) -> None:
 
 
 def _type(column: contracts.Column) -> str:
-    return "DECIMAL(18,6)" if column.type == "number" else records.TYPES.get(column.type, "VARCHAR")
+    return "DECIMAL(38,6)" if column.type == "number" else records.TYPES.get(column.type, "VARCHAR")

@@ -1,0 +1,387 @@
+"""The grammar of time: what expressions start at a word. Its words come from `time:` in schemas/vocabulary.yaml.
+
+Expressions are resolved later, when today and the loaded days are known. Knows nothing of metrics.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from functools import partial
+from typing import Any
+
+from dateutil.relativedelta import relativedelta
+
+from assistant.semantics import time_expressions as te
+from assistant.semantics.calendar import DAY, Now, floor, step, whole
+from assistant.semantics.time_expressions import Match, Resolver, TimeExpression
+from assistant.semantics.time_words import TimeWords
+from assistant.values import Grain, Period
+
+
+class TimeGrammar:
+    """The time grammar over one vocabulary. `match(text, i)` yields (length, expression)."""
+
+    def __init__(self, time: Mapping[str, Any], numbers: Mapping[str, Any]) -> None:
+        self.words = TimeWords(time, numbers)
+
+    @property
+    def fiscal_start(self) -> int:
+        """The month that the fiscal year starts in."""
+        return self.words.fiscal
+
+    def vocabulary(self) -> Iterator[str]:
+        return self.words.vocabulary()
+
+    def match(self, text: Sequence[str], i: int) -> list[Match]:
+        """Every expression starting at `i`, longest first."""
+        found = [*self._ranges(text, i)]
+        if text[i] != "the":
+            found += [m for m in self._single(text, i) if not m[1].weak]
+        for phrase, shift in self.words.shifts.items():
+            if tuple(text[i : i + len(phrase)]) == phrase:
+                found.append((len(phrase), TimeExpression(te.unresolved, shift=shift)))
+        return sorted(found, key=lambda m: -m[0])
+
+    # --- pieces of the grammar -----------------------------------------------------------------
+
+    def _single(self, text: Sequence[str], i: int) -> list[Match]:
+        if i >= len(text):
+            return []
+        if text[i] == "the" and i + 1 < len(text):
+            return [(n + 1, e) for n, e in self._single(text, i + 1)]
+        found: list[Match] = []
+        found += self._fixed(text, i)
+        found += self._last_this(text, i)
+        found += self._ago(text, i)
+        found += self._month(text, i)
+        found += self._quarter_half_year(text, i)
+        found += self._dates(text, i)
+        found += self._edge(text, i)
+        found += self._start_of(text, i)
+        found += self._so_far(text, i)
+        return found
+
+    def _so_far(self, text: Sequence[str], i: int) -> list[Match]:
+        """`so far this year`, `so far in March`."""
+        found: list[Match] = []
+        for size in self.words.phrase("to_date", text, i):
+            j = i + size + (1 if text[i + size : i + size + 1] == ["in"] else 0)
+            if j >= len(text):
+                continue
+            for n, inner in [
+                *self._last_this(text, j),
+                *self._month(text, j),
+                *self._quarter_half_year(text, j),
+            ]:
+                found.append((j + n - i, replace(inner, resolve=te.cut(inner.resolve))))
+        return found
+
+    def _fixed(self, text: Sequence[str], i: int) -> list[Match]:
+        found: list[Match] = []
+        for key, back in (("today", 0), ("yesterday", 1), ("day_before_yesterday", 2)):
+            for size in self.words.phrase(key, text, i):
+                found.append((size, TimeExpression(te.days_ago(back), instant=True)))
+        for size in self.words.phrase("everything", text, i):
+            found.append((size, TimeExpression(te.everything)))
+        unit = self.words.abbreviations.get(text[i])
+        if unit is not None:
+            found.append((1, TimeExpression(self._to_date(unit))))
+        weekday = self.words.weekdays.get(text[i])
+        if weekday is not None:
+            found.append((1, TimeExpression(te.latest_weekday(weekday), instant=True)))
+        for size in self.words.phrase("last", text, i):
+            if i + size < len(text) and (day := self.words.weekdays.get(text[i + size])) is not None:
+                found.append((size + 1, TimeExpression(te.latest_weekday(day), instant=True)))
+        return found
+
+    def _to_date(self, unit: Grain) -> Resolver:
+        def resolve(now: Now) -> Period:
+            start = floor(now.today, unit, self.words.fiscal)
+            end = min(now.until, start + step(unit))
+            return Period(start=start, end=max(end, start + DAY), to_date=True, unit=unit)
+
+        return resolve
+
+    def _last_this(self, text: Sequence[str], i: int) -> list[Match]:
+        found: list[Match] = []
+        for size in self.words.phrase("last", text, i):
+            j = i + size
+            count = self.words.number(text, j)
+            k = j + (count[0] if count else 0)
+            k += max(self.words.phrase("whole", text, k), default=0)
+            unit = self.words.units.get(text[k]) if k < len(text) else None
+            if unit == "half" and not count:
+                end = k + 2 if text[k + 1 : k + 2] == ["year"] else k + 1
+                found.append((end - i, TimeExpression(self._last_half)))
+            if not isinstance(unit, Grain):
+                continue
+            end = k + 1
+            if count:
+                found.append((end - i, TimeExpression(self._last_n(unit, count[1]))))
+            else:
+                found.append((end - i, TimeExpression(self._last_n(unit, 1), last=unit)))
+        for size in self.words.phrase("this", text, i):
+            j = i + size
+            unit = self.words.units.get(text[j]) if j < len(text) else None
+            if isinstance(unit, Grain):
+                end = j + 1
+                end += max(self.words.phrase("to_date", text, end), default=0)
+                found.append((end - i, TimeExpression(self._to_date(unit))))
+            elif unit == "half":
+                found.append((j + 1 - i, TimeExpression(self._this_half)))
+        for size in self.words.phrase("next", text, i):
+            j = i + size
+            count = self.words.number(text, j)
+            k = j + (count[0] if count else 0)
+            unit = self.words.units.get(text[k]) if k < len(text) else None
+            if isinstance(unit, Grain):
+                found.append((k + 1 - i, TimeExpression(self._next(unit), future=True)))
+        unit = self.words.units.get(text[i])
+        if isinstance(unit, Grain):
+            for size in self.words.phrase("to_date", text, i + 1):
+                found.append((1 + size, TimeExpression(self._to_date(unit))))
+            if tuple(text[i + 1 : i + 3]) == ("before", "last"):
+                found.append((3, TimeExpression(self._nth_back(unit, 2))))
+        return found
+
+    def _last_n(self, unit: Grain, count: int) -> Resolver:
+        def resolve(now: Now) -> Period:
+            end = floor(now.today, unit, self.words.fiscal)
+            start = end - step(unit, count)
+            return Period(start=start, end=end, unit=unit if count == 1 else None)
+
+        return resolve
+
+    def _nth_back(self, unit: Grain, count: int) -> Resolver:
+        return lambda now: whole(floor(now.today, unit, self.words.fiscal) - step(unit, count), unit, self.words.fiscal)
+
+    def _next(self, unit: Grain) -> Resolver:
+        return lambda now: whole(floor(now.today, unit, self.words.fiscal) + step(unit), unit, self.words.fiscal)
+
+    def _half(self, day: date) -> date:
+        return day.replace(day=1) - relativedelta(months=(day.month - self.words.fiscal) % 6)
+
+    def _last_half(self, now: Now) -> Period:
+        end = self._half(now.today)
+        return Period(start=end - relativedelta(months=6), end=end)
+
+    def _this_half(self, now: Now) -> Period:
+        start = self._half(now.today)
+        return Period(start=start, end=max(min(now.until, start + relativedelta(months=6)), start + DAY), to_date=True)
+
+    def _ago(self, text: Sequence[str], i: int) -> list[Match]:
+        count = self.words.number(text, i)
+        size, value = count or ((1, 1) if text[i] in ("a", "an") else (0, 0))
+        j = i + size
+        unit = self.words.units.get(text[j]) if size and j < len(text) else None
+        if not isinstance(unit, Grain):
+            return []
+        return [
+            (j + 1 + s - i, TimeExpression(self._nth_back(unit, value))) for s in self.words.phrase("ago", text, j + 1)
+        ]
+
+    def _month(self, text: Sequence[str], i: int) -> list[Match]:
+        found: list[Match] = []
+        j = i
+        day = self.words.day_number(text, j)
+        if day:  # 15 June, 15th of June
+            k = j + 1 + (1 if text[j + 1 : j + 2] == ["of"] else 0)
+            if k < len(text) and text[k] in self.words.months:
+                found += self._with_year(text, i, k + 1, self.words.months[text[k]], day)
+        if day:  # 8 to 14 June
+            for size in self.words.phrase("to", text, j + 1):
+                last = self.words.day_number(text, j + 1 + size)
+                k = j + 2 + size
+                k += 1 if text[k : k + 1] == ["of"] else 0
+                if last and k < len(text) and text[k] in self.words.months:
+                    for n, end in self._with_year(text, i, k + 1, self.words.months[text[k]], last):
+                        found.append((n, TimeExpression(te.from_day(end.resolve, day), named_year=end.named_year)))
+        prefix = 0
+        if self.words.units.get(text[j]) is Grain.MONTH and text[j + 1 : j + 2] == ["of"]:
+            prefix = 2
+        for size in [*self.words.phrase("last", text, j + prefix), *self.words.phrase("this", text, j + prefix), 0]:
+            k = j + prefix + size
+            month = self.words.months.get(text[k]) if k < len(text) else None
+            if month is None:
+                continue
+            found += self._with_year(text, i, k + 1, month, None)
+            day = self.words.day_number(text, k + 1) if k + 1 < len(text) else None
+            if day and not size:
+                found += self._with_year(text, i, k + 2, month, day)
+            break
+        return found
+
+    def _with_year(self, text: Sequence[str], i: int, after: int, month: int, day: int | None) -> list[Match]:
+        latest = TimeExpression(te.latest_month(month, day), named_year=False, instant=day is not None)
+        found: list[Match] = [(after - i, latest)]
+        for size in self.words.phrase("to_date", text, after):
+            found.append((after + size - i, TimeExpression(te.cut(latest.resolve))))
+        year = self.words.year(text, after)
+        if year:
+            found.append((after + year[0] - i, TimeExpression(te.dated(year[1], month, day), instant=day is not None)))
+        relative = self.words.relative_year(text, after)
+        if relative:
+            resolve = te.in_year(relative[1], lambda year: te.dated(year, month, day))
+            found.append((after + relative[0] - i, TimeExpression(resolve)))
+        return found
+
+    def _quarter_half_year(self, text: Sequence[str], i: int) -> list[Match]:
+        found: list[Match] = []
+        for size, months, index in self._part_of_year(text, i):
+            after = i + size
+            found.append((size, TimeExpression(self._latest_part(months, index), named_year=False)))
+            year = self.words.year(text, after)
+            if year:
+                found.append((size + year[0], TimeExpression(self._part(months, index, year[1]))))
+            relative = self.words.relative_year(text, after)
+            if relative:
+                resolve = te.in_year(relative[1], partial(self._part, months, index))
+                found.append((size + relative[0], TimeExpression(resolve)))
+        year = self.words.year(text, i) if text[i] not in ("of", "in") else None
+        if year:
+            size, value = year
+            found.append((size, TimeExpression(self._part(12, 1, value), bare_year=size == 1 and text[i].isdigit())))
+            for part, months, index in self._part_of_year(text, i + size):
+                found.append((size + part, TimeExpression(self._part(months, index, value))))
+        return found
+
+    def _part_of_year(self, text: Sequence[str], i: int) -> list[tuple[int, int, int]]:
+        """(length, months in the part, its number) for `q3`, `third quarter`, `h1`, `first half`."""
+        if i >= len(text):
+            return []
+        if m := re.fullmatch(r"q([1-4])", text[i]):
+            return [(1, 3, int(m[1]))]
+        if text[i] in self.words.halves:
+            return [(1, 6, self.words.halves[text[i]])]
+        if text[i] == "quarter" and text[i + 1 : i + 2] and re.fullmatch(r"[1-4]", text[i + 1]):
+            return [(2, 3, int(text[i + 1]))]
+        ordinal = self.words.ordinals.get(text[i])
+        unit = self.words.units.get(text[i + 1]) if ordinal and i + 1 < len(text) else None
+        if ordinal and unit is Grain.QUARTER and 1 <= ordinal <= 4:
+            return [(2, 3, ordinal)]
+        if ordinal in (1, 2) and unit == "half":
+            return [(2, 6, ordinal)]
+        return []
+
+    def _part(self, months: int, index: int, year: int) -> Resolver:
+        start = date(year, 1, 1) + relativedelta(months=self.words.fiscal - 1 + months * (index - 1))
+        if self.words.fiscal > 1:
+            start -= relativedelta(years=1)
+        unit = {3: Grain.QUARTER, 12: Grain.YEAR}.get(months)
+        return lambda now: Period(start=start, end=start + relativedelta(months=months), unit=unit)
+
+    def _latest_part(self, months: int, index: int) -> Resolver:
+        def resolve(now: Now) -> Period:
+            for year in range(now.today.year + 1, now.today.year - 2, -1):
+                period = self._part(months, index, year)(now)
+                if period.start <= now.today:
+                    return period
+            raise AssertionError("some part of the last three years has begun")
+
+        return resolve
+
+    def _dates(self, text: Sequence[str], i: int) -> list[Match]:
+        word = text[i]
+        if m := re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})", word):
+            return te.dated_match(int(m[1]), int(m[2]), int(m[3]))
+        if m := re.fullmatch(r"(\d{4})[-/](\d{1,2})", word):
+            return te.dated_match(int(m[1]), int(m[2]), None)
+        if m := re.fullmatch(r"(\d{1,2})[-/](\d{4})", word):
+            return te.dated_match(int(m[2]), int(m[1]), None)
+        if m := re.fullmatch(r"(\d{1,2})[./](\d{1,2})[./](\d{4}|\d{2})", word):
+            first, second, year = int(m[1]), int(m[2]), int(m[3]) % 100 + 2000
+            if first > 12 or "." in word:
+                return te.dated_match(year, second, first)
+            if second > 12 or first == second:
+                return te.dated_match(year, first, second)
+            readings = (date(year, first, second), date(year, second, first))
+            return [(1, TimeExpression(te.unresolved, ambiguous=tuple(d.isoformat() for d in readings)))]
+        return []
+
+    def _edge(self, text: Sequence[str], i: int) -> list[Match]:
+        """`first 10 days of June`, `last two weeks of Q3`, `week of June 15`, `first week of May`."""
+        found: list[Match] = []
+        if self.words.units.get(text[i]) is Grain.WEEK and text[i + 1 : i + 2] == ["of"]:
+            for size, inner in self._single(text, i + 2):
+                if inner.instant:
+                    found.append((2 + size, TimeExpression(te.week_of(inner.resolve))))
+        side = self.words.ordinals.get(text[i])
+        if side in (1, 2) and self.words.units.get(text[i + 1] if i + 1 < len(text) else "") == "half":
+            k = i + 2 + (1 if text[i + 2 : i + 3] == ["of"] else 0)
+            for size, inner in self._single(text, k):
+                found.append(
+                    (k + size - i, TimeExpression(te.half_of(inner.resolve, side), named_year=inner.named_year))
+                )
+        if side not in (1, -1):
+            return found
+        count = self.words.number(text, i + 1)
+        k = i + 1 + (count[0] if count else 0)
+        unit = self.words.units.get(text[k]) if k < len(text) else None
+        if not isinstance(unit, Grain) or text[k + 1 : k + 2] != ["of"]:
+            return found
+        number = count[1] if count else 1
+        for size, inner in self._single(text, k + 2):
+            found.append((k + 2 + size - i, TimeExpression(te.edge_of(inner.resolve, unit, number, side))))
+        return found
+
+    def _start_of(self, text: Sequence[str], i: int) -> list[Match]:
+        """`start of the year` as a point to count from; only useful after `since` or `from`."""
+        found: list[Match] = []
+        for size in self.words.phrase("start_of", text, i):
+            j = i + size + (1 if text[i + size : i + size + 1] == ["the"] else 0)
+            unit = self.words.units.get(text[j]) if j < len(text) else None
+            if isinstance(unit, Grain):
+                found.append((j + 1 - i, TimeExpression(self._to_date(unit), weak=True)))
+            for inner_size, inner in self._single(text, j):
+                found.append((j + inner_size - i, replace(inner, weak=True)))
+        return found
+
+    def _ranges(self, text: Sequence[str], i: int) -> list[Match]:
+        found: list[Match] = []
+        for size in self.words.phrase("since", text, i):
+            for n, inner in self._single(text, i + size):
+                end = i + size + n
+                found.append((end - i, TimeExpression(te.since(inner.resolve), ambiguous=inner.ambiguous)))
+        for key, make in (("until", te.until), ("before", te.before), ("after", te.after)):
+            for size in self.words.phrase(key, text, i):
+                for n, inner in self._single(text, i + size):
+                    found.append((size + n, TimeExpression(make(inner.resolve), ambiguous=inner.ambiguous)))
+        for opener in [*self.words.phrase("from", text, i), 0]:
+            for n, first in self._single(text, i + opener):
+                j = i + opener + n
+                for middle in self.words.phrase("to", text, j):
+                    joined = text[j : j + middle]
+                    if not opener and list(joined) == ["and"]:
+                        continue  # "June and July" are two months, not a range
+                    for m, second in self._single(text, j + middle):
+                        found.append(
+                            (
+                                j + middle + m - i,
+                                TimeExpression(
+                                    te.span(first, second),
+                                    ambiguous=first.ambiguous or second.ambiguous,
+                                    ends=(first, second),
+                                ),
+                            )
+                        )
+                    found += self._numeric_end(text, i, j + middle, first)
+                    if text[j + middle : j + middle + 1] == ["now"]:
+                        found.append((j + middle + 1 - i, TimeExpression(te.since(first.resolve))))
+                if opener and text[j : j + 1] and text[j] in ("onwards", "onward", "on", "forward"):
+                    found.append((j + 1 - i, TimeExpression(te.since(first.resolve))))
+        return found
+
+    def _numeric_end(self, text: Sequence[str], i: int, j: int, first: TimeExpression) -> list[Match]:
+        """`June 3 to 9`: the second day borrows the first one's month."""
+        day = self.words.day_number(text, j)
+        if not (first.instant and day):
+            return []
+
+        def resolve(now: Now) -> Period:
+            start = first.resolve(now).start
+            return Period(start=start, end=start.replace(day=day) + DAY)
+
+        return [(j + 1 - i, TimeExpression(resolve))]

@@ -1,0 +1,59 @@
+"""`askcost doctor`: what is configured, what is missing, what to do next."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import version
+
+import click
+
+from assistant.assistant import Assistant
+from assistant.config import Config
+from assistant.errors import AssistantError
+
+
+def examine(config: Config) -> int:
+    """Exit 0 when questions can be answered, 1 when something must be done first."""
+    ok = True
+
+    def line(good: bool, what: str, then: str = "") -> None:
+        nonlocal ok
+        ok = ok and good
+        click.echo(f"{'ok ' if good else 'NO '} {what}" + (f"\n     → {then}" if then and not good else ""))
+
+    line(sys.version_info >= (3, 11), f"Python {sys.version.split()[0]}", "Python 3.11 or newer is needed.")
+    line(True, f"DuckDB {version('duckdb')}, sqlglot {version('sqlglot')}")
+    assistant = Assistant(config, surface="doctor")
+    try:
+        schema, words = assistant.schema, assistant.vocabulary
+        line(
+            True,
+            f"schemas: {len(schema.metrics)} metrics, {len(words.operators)} kinds of operators ({config.schemas})",
+        )
+    except AssistantError as error:
+        line(False, f"schemas: {error}", "repair that line.")
+        return 1
+    try:
+        held = assistant.warehouse.catalog
+    except AssistantError as error:
+        line(False, str(error), "askcost demo, or askcost load FILE…")
+        return 1
+    line(True, f"warehouse: {config.warehouse}, version {held.data_version}")
+    for table in sorted(held.tables):
+        days = held.days.get(table)
+        click.echo(f"     {table}" + (f": {days.first} to {days.last}" if days else ""))
+    line("cost_and_usage" in held.tables, "charges are loaded", "askcost load your-focus-export.csv")
+    for user in held.small.get("users", ()):
+        try:
+            assistant.access(str(user["user"]))
+        except AssistantError as error:
+            line(False, f"user {user['user']}", str(error))
+    target = config.ledger_path.parent
+    line(
+        os.access(target if target.exists() else ".", os.W_OK),
+        f"audit: {config.ledger_path}",
+        "make the folder writable.",
+    )
+    click.echo("     language model: none; questions are read by the local planner, at no tokens")
+    return 0 if ok else 1

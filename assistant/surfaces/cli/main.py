@@ -1,0 +1,190 @@
+"""`askcost`: the command line. Parses arguments, calls the house, prints; owns no logic of its own.
+
+Exit codes (contract §1): 0 answered, 1 failed, 2 bad usage, 3 asked back, 4 refused.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from assistant.errors import AssistantError
+
+DATE = click.DateTime(["%Y-%m-%d"])
+
+
+class Commands(click.Group):
+    """Every command's errors are one clear line and the exit code of their kind."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except AssistantError as error:
+            click.echo(f"askcost: {error}", err=True)
+            sys.exit(error.exit_code)
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(0)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="askcost")
+def main() -> None:
+    """Ask your cost warehouse. Example: askcost ask "cost by service last month"."""
+
+
+def warehouse_option(command: Any) -> Any:
+    return click.option(
+        "--warehouse",
+        type=click.Path(path_type=Path),
+        default=None,
+        help="The DuckDB file (else ASKCOST_WAREHOUSE, else warehouse/askcost.duckdb).",
+    )(command)
+
+
+def configuration(warehouse: Path | None) -> Any:
+    from assistant.config import Config
+
+    return Config() if warehouse is None else Config(warehouse=warehouse)
+
+
+@main.command()
+@click.argument("question", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print the answer object.")
+@click.option("--thread", help="Continue this conversation.")
+@click.option("--user", help="Ask as this user, under their row policy.")
+@click.option("--today", type=DATE, help="The day that “today” means.")
+@click.option("--planner", type=click.Choice(["auto", "local", "llm"]), default="auto", help="Who reads the question.")
+@click.option("--batch", type=click.Path(path_type=Path, dir_okay=False), help="JSON Lines of questions.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Where --batch writes its answers.")
+@warehouse_option
+def ask(
+    question: str | None,
+    as_json: bool,
+    thread: str | None,
+    user: str | None,
+    today: datetime | None,
+    planner: str,
+    batch: Path | None,
+    out: Path | None,
+    warehouse: Path | None,
+) -> None:
+    """Ask one question; without QUESTION, a conversation. Example: askcost ask "top 5 teams last month"."""
+    from assistant.surfaces.cli import asking
+
+    if planner == "llm":
+        raise click.UsageError("there is no language model configured; use --planner local.")
+    config = configuration(warehouse)
+    if batch is not None:
+        if question is not None:
+            raise click.UsageError("give either QUESTION or --batch, not both.")
+        sys.exit(asking.batch(config, batch, out, user, today.date() if today else None))
+    asked = asking.Asked(thread=thread, user=user, today=today.date() if today else None, as_json=as_json)
+    if question is None:
+        if as_json or not sys.stdin.isatty():
+            question = sys.stdin.read().strip()
+        else:
+            sys.exit(asking.converse(config, asked))
+    sys.exit(asking.once(config, question, asked))
+
+
+@main.command()
+@click.option("--user", help="Run as this user, under their row policy.")
+@click.option("--json", "as_json", is_flag=True, help="Print an object with columns and rows.")
+@click.option("--check", is_flag=True, help="Only validate.")
+@click.option("--explain", is_flag=True, help="Say where each column comes from.")
+@click.option("--format", "formatted", is_flag=True, help="Print the statement formatted, and stop.")
+@click.option(
+    "--to",
+    type=click.Choice(["spark", "snowflake", "bigquery", "trino"]),
+    help="Print it in another dialect.",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@click.option("--batch", type=click.Path(path_type=Path, dir_okay=False), help="JSON Lines of statements.")
+@warehouse_option
+def sql(
+    user: str | None,
+    as_json: bool,
+    check: bool,
+    explain: bool,
+    formatted: bool,
+    to: str | None,
+    as_csv: bool,
+    batch: Path | None,
+    warehouse: Path | None,
+) -> None:
+    """Validate SQL from standard input, apply the row policy, run it. Example: echo "SELECT 1" | askcost sql."""
+    from assistant.surfaces.cli import statements
+
+    config = configuration(warehouse)
+    if batch is not None:
+        sys.exit(statements.batch(config, batch, user, check))
+    text = sys.stdin.read()
+    if formatted or to:
+        sys.exit(statements.rewritten(text, to))
+    shape = "json" if as_json else "csv" if as_csv else "table"
+    sys.exit(statements.once(config, text, user, check, explain, shape))
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True)
+@click.option("--table", help="The table, when the files are not FOCUS.")
+@click.option("--replace", is_flag=True, help="Replace the periods (or the table) that the files hold.")
+@click.option("--json", "as_json", is_flag=True, help="Print the load report as JSON.")
+@warehouse_option
+def load(paths: tuple[str, ...], table: str | None, replace: bool, as_json: bool, warehouse: Path | None) -> None:
+    """Load CSV or Parquet files, folders or globs. Example: askcost load exports/2026-10/*.csv.gz."""
+    from assistant.surfaces.cli import loading
+
+    sys.exit(loading.load(configuration(warehouse), paths, table, replace, as_json))
+
+
+@main.command()
+@click.option("--rows", type=click.IntRange(1), default=500_000, show_default=True, help="Charge rows to make.")
+@click.option("--end", type=DATE, help="The last day with data; yesterday when absent.")
+@click.option("--seed", type=int, default=7, show_default=True, help="The same seed makes the same company.")
+@warehouse_option
+def demo(rows: int, end: datetime | None, seed: int, warehouse: Path | None) -> None:
+    """Build the demo company's warehouse. Example: askcost demo --rows 1000000."""
+    from assistant.surfaces.cli import loading
+
+    sys.exit(loading.demo(configuration(warehouse), rows, end.date() if end else None, seed))
+
+
+@main.command(name="eval")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--json", "as_json", is_flag=True, help="Print the score and every miss as JSON.")
+@warehouse_option
+def evaluate(file: Path, as_json: bool, warehouse: Path | None) -> None:
+    """Run a question file with expected results and print the score. Example: askcost eval questions.yaml."""
+    from assistant.surfaces.cli import evaluating
+
+    sys.exit(evaluating.run(configuration(warehouse), file, as_json))
+
+
+@main.command()
+@click.argument("answer_id", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@warehouse_option
+def audit(answer_id: str | None, as_json: bool, warehouse: Path | None) -> None:
+    """The answers given; one of them whole. Example: askcost audit 01KXYZ…"""
+    from assistant.surfaces.cli import evaluating
+
+    sys.exit(evaluating.audit(configuration(warehouse), answer_id, as_json))
+
+
+@main.command()
+@warehouse_option
+def doctor(warehouse: Path | None) -> None:
+    """What is configured, what is missing, what to do next. Example: askcost doctor."""
+    from assistant.surfaces.cli import doctoring
+
+    sys.exit(doctoring.examine(configuration(warehouse)))
+
+
+if __name__ == "__main__":
+    main()
