@@ -73,8 +73,12 @@ def read(file: Path) -> list[dict[str, Any]]:
             if file.suffix == ".jsonl"
             else yaml.safe_load(text)
         )
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise LoadError(f"can't be read as questions: {error}", str(file)) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise LoadError(f"can't be read as questions: {problem}", str(file), mark.line + 1 if mark else None) from None
     if not isinstance(items, list) or not all(isinstance(i, dict) and "question" in i for i in items):
         raise LoadError("must be a list of items, each with a `question`", str(file))
     return items

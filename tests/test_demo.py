@@ -69,23 +69,18 @@ def test_the_documentation_has_every_story() -> None:
 
 @pytest.mark.parametrize("end", ENDS, ids=str)
 @pytest.mark.parametrize("check", CHECKS, ids=[check["name"] for check in CHECKS])
-def test_the_books_hold(
-    demos: dict[date, duckdb.DuckDBPyConnection], end: date, check: dict[str, Any]
-) -> None:
+def test_the_books_hold(demos: dict[date, duckdb.DuckDBPyConnection], end: date, check: dict[str, Any]) -> None:
     """Each check selects what breaks it; a witness shows that there was something to check."""
     assert demos[end].execute(check["broken"]).fetchall() == []
     assert demos[end].execute(check["witness"]).fetchone() == (True,)
 
 
 @pytest.mark.parametrize("name", contracts.tables())
-def test_every_table_has_the_columns_of_its_contract(
-    demos: dict[date, duckdb.DuckDBPyConnection], name: str
-) -> None:
+def test_every_table_has_the_columns_of_its_contract(demos: dict[date, duckdb.DuckDBPyConnection], name: str) -> None:
     con = demos[ENDS[0]]
     have = dict(
         con.execute(
-            "SELECT column_name, data_type FROM duckdb_columns() "
-            "WHERE schema_name = 'main' AND table_name = ?",
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = 'main' AND table_name = ?",
             [name],
         ).fetchall()
     )
@@ -121,8 +116,7 @@ def test_keys_are_unique_and_parts_within_their_whole(
 
 def test_tag_and_x_columns_are_dimensions(demos: dict[date, duckdb.DuckDBPyConnection]) -> None:
     found = demos[ENDS[0]].execute(
-        "SELECT field, tag_key, words FROM askcost.extra_dimensions "
-        "WHERE table_name = 'cost_and_usage' ORDER BY ALL"
+        "SELECT field, tag_key, words FROM _askcost.extra_dimensions WHERE table_name = 'cost_and_usage' ORDER BY ALL"
     )
     assert found.fetchall() == [
         ("Tags.application", "application", "application"),
@@ -133,9 +127,7 @@ def test_tag_and_x_columns_are_dimensions(demos: dict[date, duckdb.DuckDBPyConne
     ]
 
 
-def test_one_seed_gives_the_same_tables_whatever_the_threads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_seed_gives_the_same_tables_whatever_the_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = publish._open
 
     def contents(threads: int, seed: int) -> dict[str, list[tuple[Any, ...]]]:
@@ -168,7 +160,7 @@ def test_the_default_company_has_half_a_million_charges_in_24_months(tmp_path: P
     assert counts.keys() == contracts.tables().keys()
     with duckdb.connect(str(tmp_path / "w.duckdb"), read_only=True) as con:
         days = con.execute(
-            "SELECT min(day), max(day), count(*) FROM askcost.loaded_days WHERE table_name = 'cost_and_usage'"
+            "SELECT min(day), max(day), count(*) FROM _askcost.loaded_days WHERE table_name = 'cost_and_usage'"
         ).fetchone()
     assert days == (date(2024, 11, 1), ENDS[0], 753)
 

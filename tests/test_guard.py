@@ -167,7 +167,7 @@ TOO_MUCH = {
     + ", ".join(f"r{i} AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r{i} WHERE n < 5)" for i in range(150))
     + " SELECT 1",
     "stars": "SELECT " + ", ".join("*" * 500) + " FROM cost_and_usage",
-    "stars of stars": "SELECT *, *, * FROM (SELECT *, *, * FROM (SELECT *, *, * FROM (FROM cost_and_usage)))",
+    "stars of stars": "SELECT *, *, * FROM (SELECT *, *, *, *, * FROM (SELECT *, *, *, *, *, * FROM cost_and_usage))",
     "column patterns": "SELECT " + ", ".join(["COLUMNS(*) + COLUMNS(*)"] * 90) + " FROM cost_and_usage",
     "aliases": "SELECT 1 AS a0" + "".join(f", a{i} + a{i} AS a{i + 1}" for i in range(25)),
     "grouping sets": "SELECT 1 FROM token_usage GROUP BY CUBE ("

@@ -237,9 +237,7 @@ def test_parts_of_one_command_may_overlap_and_new_days_are_added(tmp_path: Path,
 def test_a_loaded_day_is_never_counted_twice(tmp_path: Path, warehouse: Path) -> None:
     load([bill(tmp_path, "1,2026-01-05", "1,2026-01-06", "1,2026-02-01", "1,2026-01-05,other")], warehouse)
     again = bill(tmp_path, "7,2026-01-06", "7,2026-01-07", name="again.csv")
-    with pytest.raises(
-        LoadError, match=r"again.csv: Charges of Acme, billing account 1, .*2026-01 .*--replace"
-    ):
+    with pytest.raises(LoadError, match=r"again.csv: Charges of Acme, billing account 1, .*2026-01 .*--replace"):
         load([again], warehouse)
     assert load([again], warehouse, replace=True).replaced_rows == 2
     # February and the other account stay.
@@ -250,14 +248,11 @@ def test_a_later_load_widens_what_is_too_narrow(tmp_path: Path, warehouse: Path)
     start = HEADER.replace("\n", ",x_size,x_new\n")
     (tmp_path / "a.csv").write_text(start + "1.5,1,USD,2026-01-01,2026-01-01,Usage,Acme,1,2.5,0.5\n")
     (tmp_path / "b.csv").write_text(
-        start.replace("x_size", "X_Size")
-        + "123456789012.123456789,1,USD,2026-01-01,2026-01-02,Usage,Acme,1,big,0.25\n"
+        start.replace("x_size", "X_Size") + "123456789012.123456789,1,USD,2026-01-01,2026-01-02,Usage,Acme,1,big,0.25\n"
     )
     load([str(tmp_path / "a.csv")], warehouse)
     load([str(tmp_path / "b.csv")], warehouse)
-    assert ask(
-        warehouse, "SELECT BilledCost, x_size, x_new FROM cost_and_usage ORDER BY ChargePeriodStart"
-    ) == [
+    assert ask(warehouse, "SELECT BilledCost, x_size, x_new FROM cost_and_usage ORDER BY ChargePeriodStart") == [
         ["1.500000000", "2.5", "0.50"],
         ["123456789012.123456789", "big", "0.25"],
     ]
@@ -277,11 +272,11 @@ def test_a_measure_stays_one_when_later_values_are_whole_or_absent(tmp_path: Pat
 def test_the_history_names_each_file(tmp_path: Path, warehouse: Path) -> None:
     paths = [bill(tmp_path, "1,2026-01-05"), bill(tmp_path, "2,2026-02-05", "3,2026-02-06", name="b.csv")]
     load(paths, warehouse)
-    first = ask(warehouse, "SELECT data_version FROM askcost.version")
-    rows = ask(warehouse, "SELECT file, rows, first_day, last_day FROM askcost.loads ORDER BY file DESC")
+    first = ask(warehouse, "SELECT data_version FROM _askcost.version")
+    rows = ask(warehouse, "SELECT file, rows, first_day, last_day FROM _askcost.loads ORDER BY file DESC")
     assert rows == [[paths[0], "1", "2026-01-05", "2026-01-05"], [paths[1], "2", "2026-02-05", "2026-02-06"]]
     load([bill(tmp_path, "1,2026-03-05", name="c.csv")], warehouse)
-    assert ask(warehouse, "SELECT data_version FROM askcost.version") != first
+    assert ask(warehouse, "SELECT data_version FROM _askcost.version") != first
 
 
 # --- all or nothing ------------------------------------------------------------------------------
@@ -292,7 +287,7 @@ def test_a_check_that_fails_publishes_nothing(tmp_path: Path, warehouse: Path) -
     before = warehouse.read_bytes()
 
     def refuse(con: duckdb.DuckDBPyConnection) -> None:
-        days = con.execute("SELECT count(*) FROM askcost.loaded_days").fetchone()
+        days = con.execute("SELECT count(*) FROM _askcost.loaded_days").fetchone()
         raise LoadError(f"The policy is wrong on {days}.")
 
     with pytest.raises(LoadError, match=r"\(2,\)"):
@@ -362,9 +357,7 @@ def test_a_warehouse_that_is_none_is_named(tmp_path: Path, warehouse: Path) -> N
 
 def test_a_warehouse_open_for_writing_elsewhere_is_named(tmp_path: Path, warehouse: Path) -> None:
     load([bill(tmp_path, "5,2026-01-05")], warehouse)
-    code = (
-        "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('open', flush=True); time.sleep(60)"
-    )
+    code = "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('open', flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code, str(warehouse)], stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         other.stdout.readline()
@@ -378,18 +371,14 @@ def test_a_warehouse_open_for_writing_elsewhere_is_named(tmp_path: Path, warehou
 
 def test_build_knows_any_table_again(warehouse: Path) -> None:
     with writing(warehouse) as con:
-        con.execute(
-            "CREATE TABLE token_usage (usage_date DATE, team VARCHAR, cost_usd DECIMAL(9,2), squad VARCHAR)"
-        )
-        con.execute(
-            "INSERT INTO token_usage VALUES ('2026-01-01', 'a', -2, 's'), ('2026-01-01', 'a', 3, NULL)"
-        )
-    assert ask(warehouse, "FROM askcost.value_index ORDER BY field") == [
+        con.execute("CREATE TABLE token_usage (usage_date DATE, team VARCHAR, cost_usd DECIMAL(9,2), squad VARCHAR)")
+        con.execute("INSERT INTO token_usage VALUES ('2026-01-01', 'a', -2, 's'), ('2026-01-01', 'a', 3, NULL)")
+    assert ask(warehouse, "FROM _askcost.value_index ORDER BY field") == [
         ["token_usage", "squad", "s", "1", "2.0"],
         ["token_usage", "team", "a", "2", "5.0"],
     ]
-    assert ask(warehouse, "FROM askcost.extra_dimensions") == [["token_usage", "squad", None, "squad"]]
-    assert ask(warehouse, "FROM askcost.loaded_days") == [["token_usage", "2026-01-01", "2"]]
+    assert ask(warehouse, "FROM _askcost.extra_dimensions") == [["token_usage", "squad", None, "squad"]]
+    assert ask(warehouse, "FROM _askcost.loaded_days") == [["token_usage", "2026-01-01", "2"]]
 
 
 @pytest.mark.parametrize(

@@ -88,9 +88,7 @@ def test_unlike_files_are_found_by_line_too(tmp_path: Path, warehouse: Path) -> 
 
 def test_parquet_tables_keep_their_types(tmp_path: Path, warehouse: Path) -> None:
     path = f"{tmp_path}/m.parquet"
-    duckdb.sql(
-        f"COPY (SELECT DATE '2026-01-01' AS month, 'loans' AS metric, 5.25::DOUBLE AS volume) TO '{path}'"
-    )
+    duckdb.sql(f"COPY (SELECT DATE '2026-01-01' AS month, 'loans' AS metric, 5.25::DOUBLE AS volume) TO '{path}'")
     load([path], warehouse, table="business_metrics")
     assert ask(warehouse, "SELECT month, volume FROM business_metrics") == [["2026-01-01", "5.25"]]
 
@@ -101,7 +99,5 @@ def test_a_bad_row_of_parquet_is_named_by_number(tmp_path: Path, warehouse: Path
         "COPY (SELECT '2026-0' || (i + 1) AS month, 'loans' AS metric, 5 - i AS volume FROM range(9) AS r(i))"
         f" TO '{path}'"
     )
-    with pytest.raises(
-        LoadError, match=r"m.parquet, column volume, value '-1': .*\(row 7 of the Parquet file\)"
-    ):
+    with pytest.raises(LoadError, match=r"m.parquet, column volume, value '-1': .*\(row 7 of the Parquet file\)"):
         load([path], warehouse, table="business_metrics")

@@ -1,6 +1,6 @@
 """What the warehouse holds: tables, loaded days, discovered dimensions, values. A frozen snapshot.
 
-Knows nothing about words. Reads the `askcost` schema described in docs/warehouse.md.
+Knows nothing about words. Reads the `_askcost` schema described in docs/warehouse.md.
 """
 
 from __future__ import annotations
@@ -111,11 +111,11 @@ def read(run: Reader) -> Catalog:
     ):
         tables.setdefault(table, []).append(TableColumn(column, type_))
     visible = {t: tuple(c for c in cols if not c.name.startswith("Tags.")) for t, cols in tables.items()}
-    version = run("SELECT data_version FROM askcost.version")
+    version = run("SELECT data_version FROM _askcost.version")
     months: dict[str, set[date]] = {}
     bounds: dict[str, tuple[date, date]] = {}
     for table, month, first, last in run(
-        "SELECT table_name, date_trunc('month', day)::DATE, min(day), max(day) FROM askcost.loaded_days GROUP BY ALL"
+        "SELECT table_name, date_trunc('month', day)::DATE, min(day), max(day) FROM _askcost.loaded_days GROUP BY ALL"
     ):
         months.setdefault(table, set()).add(month)
         low, high = bounds.get(table, (first, last))
@@ -126,14 +126,14 @@ def read(run: Reader) -> Catalog:
         days={t: Days(low, high, frozenset(months[t])) for t, (low, high) in bounds.items()},
         extra=tuple(
             ExtraDimension(*row)
-            for row in run("SELECT table_name, field, tag_key, words FROM askcost.extra_dimensions")
+            for row in run("SELECT table_name, field, tag_key, words FROM _askcost.extra_dimensions")
         ),
         values=tuple(
             IndexedValue(*row)
-            for row in run("SELECT table_name, field, value, row_count, cost FROM askcost.value_index")
+            for row in run("SELECT table_name, field, value, row_count, cost FROM _askcost.value_index")
         ),
         currencies=tuple(
-            c for (c,) in run("SELECT currency FROM askcost.currencies ORDER BY row_count DESC, currency")
+            c for (c,) in run("SELECT currency FROM _askcost.currencies ORDER BY row_count DESC, currency")
         ),
         small={
             table: tuple(

@@ -92,7 +92,8 @@ def _allowance_lines(plan: QueryPlan, model: SemanticModel, catalog: Catalog) ->
     scope = scope if scope in ("user", "team") else "team"
     column = {"user": "user_id", "team": "team"}[scope]
     lines = (
-        "SELECT month AS day, subject, tokens AS allowance_tokens, usd AS allowance_usd, 0 AS used_tokens, 0 AS used_usd "
+        "SELECT month AS day, subject, tokens AS allowance_tokens, usd AS allowance_usd, 0 AS used_tokens, "
+        "0 AS used_usd "
         f"FROM token_allowances WHERE subject_type = {_text(scope)}"
     )
     if not catalog.has("token_usage"):

@@ -62,12 +62,12 @@ def explain(checked: CheckedQuery, access: Access) -> list[Definition]:
 
 
 def _sources(root: Node, spelled: dict[str, str]) -> tuple[str, ...]:
-    sources: dict[str, None] = {}
+    sources: set[str] = set()
     for node in root.walk():
         if isinstance(node.expression, exp.Table):
             column = node.name.rsplit(".", 1)[-1].strip('"')
-            sources[f"{node.expression.name}.{spelled.get(column.lower(), column)}"] = None
-    return tuple(sources)
+            sources.add(f"{node.expression.name}.{spelled.get(column.lower(), column)}")
+    return tuple(sorted(sources))
 
 
 def _text(node: Node, spelled: dict[str, str]) -> str:

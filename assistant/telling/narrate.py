@@ -84,6 +84,12 @@ class _Story:
             label = f"average {label} per {self.plan.average.value}"
         return label[:1].upper() + label[1:]
 
+    @property
+    def was(self) -> str:
+        """`tokens were`, `cost was`."""
+        many = self.metrics[0].label.endswith("s") and not self.plan.average
+        return "were" if many and not self.metrics[0].label.startswith("number") else "was"
+
     def dimension(self, name: str) -> str:
         found = self.model.dimensions[self.plan.dataset].get(name)
         return found.label if found else name.replace("_", " ")
@@ -137,57 +143,70 @@ class _Story:
 
     def _single(self, metrics: Sequence[int]) -> str:
         row = self.rows[0]
-        about = self.name(row)
+        about = f"{self.name(row)}: " if self.name(row) else ""
         if self.plan.part and len(metrics) > 1:
             part = " and ".join(filter_words(f, self.plan, self.model) for f in self.plan.part)
-            return f"{part} is {self.shown(row, metrics[1])} of {self.subject.lower()}{self.scope}: {self.shown(row, metrics[0])}."
+            amount, share = (self.shown(row, place) for place in metrics[:2])
+            return f"{part}: {share} of {self.subject.lower()}{self.scope}, which is {amount}."
         if len(metrics) == 1:
-            who = f"{about}: " if about else ""
-            return f"{who}{self.subject} was {self.shown(row, metrics[0])}{self.scope}."
+            return f"{about}{self.subject} {self.was} {self.shown(row, metrics[0])}{self.scope}."
         listed = "; ".join(f"{self._column(i)} {self.shown(row, i)}" for i in metrics)
-        return f"{f'{about}: ' if about else ''}{listed}{self.scope}."
+        listed = listed[:1].upper() + listed[1:]
+        return f"{about}{listed}{self.scope}."
 
     def _column(self, place: int) -> str:
         name = self.columns[place].name
         metric = next((m for m in self.metrics if m.column == name), None)
         return metric.label if metric else name.replace("_", " ")
 
+    def _at(self, row: Row, place: int) -> str:
+        return f"{self.shown(row, place)} ({self.name(row)})"
+
     def _series(self, metric: int) -> Iterator[str]:
-        first, last = self.rows[0], self.rows[-1]
         known = [r for r in self.rows if r[metric] is not None]
-        grain = self.plan.grain.value if self.plan.grain else "bucket"
         total = self._total(metric)
         whole = f", {total} in all" if total else ""
-        yield (
-            f"{self.subject} by {grain}{self.scope}: from {self.shown(first, metric)} ({self.name(first)}) "
-            f"to {self.shown(last, metric)} ({self.name(last)}){whole}."
-        )
+        first, last = self._at(self.rows[0], metric), self._at(self.rows[-1], metric)
+        yield f"{self.subject} by {self._bucket_name}{self.scope}: from {first} to {last}{whole}."
         if len(known) > 2:
-            high = max(known, key=lambda r: r[metric])
-            low = min(known, key=lambda r: r[metric])
-            yield f"The highest was {self.shown(high, metric)} ({self.name(high)}), the lowest {self.shown(low, metric)} ({self.name(low)})."
+            high = self._at(max(known, key=lambda r: r[metric]), metric)
+            low = self._at(min(known, key=lambda r: r[metric]), metric)
+            yield f"The highest was {high}, the lowest {low}."
 
     def _breakdown(self, metrics: Sequence[int]) -> Iterator[str]:
         metric = metrics[0]
-        what = " and ".join(plural(self.dimension(d)) for d in self.plan.dimensions) or "currencies"
-        ranked = self.plan.limit is not None and not self.plan.limit_per
         leaders = [r for r in self.rows if r[metric] is not None][:3]
-        listed = ", ".join(f"{self.name(r)} {self.shown(r, metric)}" for r in leaders)
-        if ranked:
-            direction = "lowest" if self.plan.order and not self.plan.order.descending else "highest"
-            if len(self.rows) == 1:
-                yield f"{self.name(self.rows[0])} had the {direction} {self.subject.lower()}{self.scope}: {self.shown(self.rows[0], metric)}."
-            else:
-                yield f"The {len(self.rows)} {what} with the {direction} {self.subject.lower()}{self.scope}: {listed}{', …' if len(self.rows) > 3 else ''}."
-            return
+        more = ", …" if len(self.rows) > 3 else ""
+        listed = ", ".join(f"{self.name(r)} {self.shown(r, metric)}" for r in leaders) + more
         total = self._total(metric)
-        if total:
-            yield f"{self.subject}{self.scope} is {total} over {len(self.rows)} {what if len(self.rows) > 1 else 'row'}."
-            share = self._share(leaders[0], metric) if leaders else None
+        if self.plan.limit is not None and not self.plan.limit_per:
+            yield self._ranked(metric, listed)
+        elif total:
+            yield f"{self.subject}{self.scope} {self.was} {total} over {self._counted}."
             if leaders and not self.plan.grain:
-                yield f"{self.name(leaders[0])} is the largest with {self.shown(leaders[0], metric)}{f' ({share})' if share else ''}."
+                share = self._share(leaders[0], metric)
+                part = f" ({share})" if share else ""
+                yield f"{self.name(leaders[0])} is the largest with {self.shown(leaders[0], metric)}{part}."
         else:
-            yield f"{self.subject}{self.scope} by {self._split_by}: {listed}{', …' if len(self.rows) > 3 else ''}."
+            yield f"{self.subject}{self.scope} by {self._split_by}: {listed}."
+
+    def _ranked(self, metric: int, listed: str) -> str:
+        direction = "lowest" if self.plan.order and not self.plan.order.descending else "highest"
+        what = f"the {direction} {self.subject.lower()}{self.scope}"
+        if len(self.rows) == 1:
+            return f"{self.name(self.rows[0])} had {what}: {self.shown(self.rows[0], metric)}."
+        return f"The {self._counted} with {what}: {listed}."
+
+    @property
+    def _counted(self) -> str:
+        """`8 squads`: rows without a value are none of them."""
+        names = self.plan.dimensions
+        if len(names) != 1 or self.plan.grain:
+            return f"{len(self.rows)} rows"
+        place = next(i for i, c in enumerate(self.columns) if c.name == names[0])
+        known = sum(row[place] is not None for row in self.rows)
+        label = self.dimension(names[0])
+        return f"{known} {label if known == 1 else plural(label)}"
 
     def _changes(self, metrics: Sequence[int]) -> Iterator[str]:
         if len(self.metrics) > 1:
@@ -196,18 +215,22 @@ class _Story:
         current, previous, change, percent = metrics[:4]
         if self.plan.series_change:
             last = self.rows[-1]
-            yield f"{self.subject}{self.scope}: {self._moved(last, change, percent)} in the last {self.plan.grain.value if self.plan.grain else 'bucket'} ({self.name(last)}), to {self.shown(last, current)}."
+            moved = self._moved(last, change, percent)
+            yield f"{self.subject}{self.scope}: {moved} in {self.name(last)}, to {self.shown(last, current)}."
             return
         if len(self.rows) == 1 and not self.plan.dimensions:
             row = self.rows[0]
-            yield f"{self.subject} was {self.shown(row, current)}{self.scope}, {self._moved(row, change, percent)} from {self.shown(row, previous)} in {self.before}."
+            moved, before = self._moved(row, change, percent), self.shown(row, previous)
+            now = self.shown(row, current)
+            yield f"{self.subject} {self.was} {now}{self.scope}, {moved} from {before} in {self.before}."
             return
-        now, then = self._total(current), self._total(previous)
-        if now and then and not self.plan.limit and not self.plan.having:
-            yield f"{self.subject} was {now}{self.scope}, against {then} in {self.before}."
+        sums = self._total(current), self._total(previous)
+        if all(sums) and not self.plan.limit and not self.plan.having:
+            yield f"{self.subject} {self.was} {sums[0]}{self.scope}, against {sums[1]} in {self.before}."
         movers = sorted((r for r in self.rows if r[change] is not None), key=lambda r: -abs(r[change]))
         if movers:
-            yield f"The largest move: {self.name(movers[0])}, {self._moved(movers[0], change, percent)} to {self.shown(movers[0], current)}."
+            moved = self._moved(movers[0], change, percent)
+            yield f"The largest move: {self.name(movers[0])}, {moved} to {self.shown(movers[0], current)}."
 
     def _moved(self, row: Row, change: int, percent: int) -> str:
         value = row[change]
@@ -239,6 +262,10 @@ class _Story:
         if self.plan.average and self.plan.grain:
             return None
         return figure(sum((Decimal(str(v)) for v in values), Decimal(0)), column.unit)
+
+    @property
+    def _bucket_name(self) -> str:
+        return self.plan.grain.value if self.plan.grain else "bucket"
 
     @property
     def _split_by(self) -> str:

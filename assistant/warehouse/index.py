@@ -1,4 +1,4 @@
-"""The `askcost` schema: what names, values and days the tables hold. Knows nothing about files."""
+"""The `_askcost` schema: what names, values and days the tables hold. Knows nothing about files."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ MOST_VALUES = 50_000
 TAG = "Tags."
 
 TABLES = """
-CREATE SCHEMA IF NOT EXISTS askcost;
-CREATE TABLE IF NOT EXISTS askcost.loads (load_id VARCHAR, loaded_at TIMESTAMP, table_name VARCHAR,
+CREATE SCHEMA IF NOT EXISTS _askcost;
+CREATE TABLE IF NOT EXISTS _askcost.loads (load_id VARCHAR, loaded_at TIMESTAMP, table_name VARCHAR,
     file VARCHAR, sha256 VARCHAR, rows BIGINT, first_day DATE, last_day DATE, report JSON);
-CREATE OR REPLACE TABLE askcost.version (data_version VARCHAR, loaded_at TIMESTAMP);
-CREATE OR REPLACE TABLE askcost.extra_dimensions (table_name VARCHAR, field VARCHAR, tag_key VARCHAR,
+CREATE OR REPLACE TABLE _askcost.version (data_version VARCHAR, loaded_at TIMESTAMP);
+CREATE OR REPLACE TABLE _askcost.extra_dimensions (table_name VARCHAR, field VARCHAR, tag_key VARCHAR,
     words VARCHAR);
-CREATE OR REPLACE TABLE askcost.value_index (table_name VARCHAR, field VARCHAR, value VARCHAR,
+CREATE OR REPLACE TABLE _askcost.value_index (table_name VARCHAR, field VARCHAR, value VARCHAR,
     row_count BIGINT, cost DOUBLE);
-CREATE OR REPLACE TABLE askcost.loaded_days (table_name VARCHAR, day DATE, row_count BIGINT);
-CREATE OR REPLACE TABLE askcost.currencies (currency VARCHAR, row_count BIGINT);
+CREATE OR REPLACE TABLE _askcost.loaded_days (table_name VARCHAR, day DATE, row_count BIGINT);
+CREATE OR REPLACE TABLE _askcost.currencies (currency VARCHAR, row_count BIGINT);
 """
 
 
@@ -34,7 +34,7 @@ def build(con: duckdb.DuckDBPyConnection) -> None:
     """
     con.execute("BEGIN")  # one commit, not hundreds
     con.execute(TABLES)
-    con.execute("INSERT INTO askcost.version VALUES (?, ?)", [str(ULID()), now()])
+    con.execute("INSERT INTO _askcost.version VALUES (?, ?)", [str(ULID()), now()])
     for name in tables(con):
         _index_table(con, contracts.tables().get(name, contracts.Table(name)))
     con.execute("COMMIT")
@@ -101,16 +101,16 @@ def _index_table(con: duckdb.DuckDBPyConnection, table: contracts.Table) -> None
     source = f"main.{quote(table.name)}"
     extra = [[table.name, *found] for found in extra_dimensions(con, table.name)]
     if extra:
-        con.executemany("INSERT INTO askcost.extra_dimensions VALUES (?, ?, ?, ?)", extra)
+        con.executemany("INSERT INTO _askcost.extra_dimensions VALUES (?, ?, ?, ?)", extra)
     if table.day in kinds:
         con.execute(
-            f"INSERT INTO askcost.loaded_days SELECT ?, CAST({quote(table.day)} AS DATE), count(*) "
+            f"INSERT INTO _askcost.loaded_days SELECT ?, CAST({quote(table.day)} AS DATE), count(*) "
             f"FROM {source} WHERE {quote(table.day)} IS NOT NULL GROUP BY 2 ORDER BY 2",
             [table.name],
         )
     if table.name == contracts.COSTS:
         con.execute(
-            f"INSERT INTO askcost.currencies SELECT BillingCurrency, count(*) FROM {source} "
+            f"INSERT INTO _askcost.currencies SELECT BillingCurrency, count(*) FROM {source} "
             "WHERE BillingCurrency IS NOT NULL GROUP BY ALL ORDER BY ALL"
         )
     texts = [name for name, kind in kinds.items() if kind == "VARCHAR"]
@@ -120,7 +120,7 @@ def _index_table(con: duckdb.DuckDBPyConnection, table: contracts.Table) -> None
         if name in many:
             continue
         con.execute(
-            f"INSERT INTO askcost.value_index SELECT ?, ?, * FROM (SELECT {quote(name)}, "
+            f"INSERT INTO _askcost.value_index SELECT ?, ?, * FROM (SELECT {quote(name)}, "
             f"count(*), {cost} FROM {source} WHERE {quote(name)} IS NOT NULL GROUP BY 1) "
             f"QUALIFY count(*) OVER () <= {MOST_VALUES} ORDER BY 3",
             [table.name, name],

@@ -118,7 +118,7 @@ def _other_dataset(source: Source) -> str | None:
 def _refuse_known(con: duckdb.DuckDBPyConnection, sources: Sequence[Source], table: str) -> None:
     known = dict(
         con.execute(
-            "SELECT sha256, strftime(loaded_at, '%Y-%m-%d %H:%M') FROM askcost.loads WHERE table_name = ?",
+            "SELECT sha256, strftime(loaded_at, '%Y-%m-%d %H:%M') FROM _askcost.loads WHERE table_name = ?",
             [table],
         ).fetchall()
     )
@@ -164,7 +164,7 @@ def _remember(
 ) -> None:
     load_id, moment, told = str(ULID()), index.now(), json.dumps(result.to_dict())
     con.executemany(
-        "INSERT INTO askcost.loads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO _askcost.loads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             [load_id, moment, result.table, source.name, source.sha256, *count, told]
             for source, count in zip(sources, counts, strict=True)

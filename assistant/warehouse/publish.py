@@ -15,6 +15,8 @@ import duckdb
 from assistant.errors import LoadError
 from assistant.warehouse import index
 
+# DuckDB calls a database like its file, and these are names of schemas.
+TAKEN = ("main", "temp", "system", "_askcost")
 WAIT_SECONDS = 60.0
 
 
@@ -30,6 +32,8 @@ def writing(
     the warehouse; readers of the old file finish undisturbed. On any error, or a kill, the warehouse
     stays as it was. A second writer waits a minute, then gets a LoadError.
     """
+    if warehouse.stem.lower() in TAKEN:
+        raise LoadError(f"A warehouse can't be called {warehouse.name}: DuckDB needs that name itself. Choose another.")
     copy = warehouse.with_name(f"{warehouse.name}.load-{os.getpid()}")
     try:
         warehouse.parent.mkdir(parents=True, exist_ok=True)

@@ -812,3 +812,53 @@ SELECT count(*) AS n FROM (PIVOT (SELECT team, provider, requests FROM token_usa
 
 -- mixed pivot: one column with values, one without
 PIVOT token_usage ON provider IN ('OpenAI'), batch USING sum(requests) GROUP BY team ORDER BY team;
+
+-- a calendar from subqueries
+SELECT d::DATE AS day FROM generate_series((SELECT min(usage_date) FROM token_usage), (SELECT min(usage_date) + 5 FROM token_usage), INTERVAL 1 DAY) t(d) ORDER BY 1;
+
+-- JSON unfolded in FROM
+SELECT c.SkuId, e.key, e.value FROM cost_and_usage c, json_each(c.SkuPriceDetails) e WHERE c.x_Weight < 2 ORDER BY ALL;
+
+-- a list of a subquery
+SELECT ARRAY(SELECT DISTINCT team FROM token_usage ORDER BY team) AS teams;
+
+-- parts of a date as a struct
+SELECT DISTINCT date_part(['year', 'month'], usage_date) AS p FROM token_usage ORDER BY ALL;
+
+-- days by adding numbers
+SELECT DATE '2026-01-01' + i::INT AS d FROM range(10) t(i) ORDER BY d;
+
+-- an unnamed range and an unnamed subquery
+SELECT range(x_Weight % 4), (SELECT max(month) FROM budgets) FROM cost_and_usage WHERE x_Weight < 4 ORDER BY ALL;
+
+-- recursive over VALUES
+WITH RECURSIVE r(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT sum(n) FROM r;
+
+-- recursive months up to a date written as text
+WITH RECURSIVE cal(d) AS (SELECT DATE '2026-01-01' UNION ALL SELECT (d + INTERVAL '1 month')::DATE FROM cal WHERE d < '2026-12-01') SELECT * FROM cal ORDER BY 1;
+
+-- total row by GROUPING
+SELECT CASE WHEN grouping(team) = 1 THEN 'Total' ELSE team END AS t, sum(cost_usd) FROM token_usage GROUP BY ROLLUP (team) ORDER BY 1;
+
+-- columns by a list of names, and unpacked
+SELECT COLUMNS(['team', 'model']), greatest(*COLUMNS('.*put_tokens')) AS most FROM token_usage ORDER BY ALL LIMIT 5;
+
+-- a statement in brackets
+((SELECT 1 AS a) UNION ALL (SELECT 2)) ORDER BY a;
+
+-- histogram with bounds
+SELECT histogram(EffectiveCost, [10, 20, 30]) AS h FROM cost_and_usage;
+
+-- pivot with names for its values and two measures
+SELECT * FROM (SELECT team, provider, cost_usd FROM token_usage)
+PIVOT (sum(cost_usd) AS c, count(*) AS n FOR provider IN ('OpenAI' AS oa, 'Anthropic' AS an) GROUP BY team) ORDER BY team;
+
+-- outliers beside the mean
+WITH y AS (SELECT team, avg(cost_usd) AS m, stddev_samp(cost_usd) AS s FROM token_usage GROUP BY team)
+SELECT x.team, usage_date, cost_usd FROM token_usage x JOIN y USING (team) WHERE abs(cost_usd - m) > 1.6 * s ORDER BY ALL;
+
+-- two collations
+SELECT count(*) FROM cost_and_usage WHERE SubAccountName COLLATE NOCASE.NOACCENT = 'zurich';
+
+-- three aliases that build on each other
+SELECT ServiceName, sum(ListCost) AS a, a - sum(EffectiveCost) AS b, b / nullif(a, 0) AS c, c * 100 AS d FROM cost_and_usage GROUP BY 1 ORDER BY 1;

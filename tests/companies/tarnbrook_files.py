@@ -45,9 +45,7 @@ def _by_month(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return months
 
 
-def _write_csv(
-    path: Path, header: dict[str, str], rows: list[Row], text: Callable[[Any], str] = _text
-) -> Path:
+def _write_csv(path: Path, header: dict[str, str], rows: list[Row], text: Callable[[Any], str] = _text) -> Path:
     """header: the file's column name → the FOCUS column it holds."""
     file = io.StringIO(newline="")
     writer = csv.writer(file)
@@ -88,8 +86,7 @@ def write_google(folder: Path, rows: list[Row]) -> list[Path]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(
-            f"COPY (SELECT {columns} FROM read_csv('{draft}', all_varchar = true)) "
-            f"TO '{path}' (FORMAT parquet)"
+            f"COPY (SELECT {columns} FROM read_csv('{draft}', all_varchar = true)) TO '{path}' (FORMAT parquet)"
         )
     draft.unlink()
     return [path]

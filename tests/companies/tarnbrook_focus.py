@@ -186,9 +186,7 @@ def _details(name: str, provider: str) -> str | None:
 
 
 def _workload(line: str) -> Workload:
-    name, provider, service, account, region, squad, env, product, unit, centre, daily, growth = line.split(
-        "|"
-    )
+    name, provider, service, account, region, squad, env, product, unit, centre, daily, growth = line.split("|")
     service = "Amazon Relational Database Service" if service == "RDS" else service
     category, subcategory, price, measure, resource_type = SERVICES[service]
     return Workload(

@@ -107,9 +107,7 @@ def _token_usage(first: date, last: date) -> Rows:
                 continue
             size = base * (1 + 0.05 * months) * (0.7 + 0.6 * _chance(day, app, user))
             given = int(size)
-            cached = int(
-                given * (0.55 if env == "prod" else 0.2) * (0.8 + 0.4 * _chance("c", day, app, user))
-            )
+            cached = int(given * (0.55 if env == "prod" else 0.2) * (0.8 + 0.4 * _chance("c", day, app, user)))
             output = int(given * (0.08 + 0.1 * _chance("o", day, app, user)))
             reasoning = int(output * 0.3) if "opus" in model or "gpt" in model else 0
             price = _PRICES[model]

@@ -60,7 +60,7 @@ def nearest(name: str, choices: Iterable[str]) -> str | None:
     """The choice most like `name`, or None when none is near."""
     found = process.extractOne(
         name,
-        list(choices),
+        sorted(choices),
         scorer=fuzz.ratio,
         processor=lambda text: re.sub(r"\W|_", "", text).lower(),
         score_cutoff=62,

@@ -134,11 +134,8 @@ def draw(answer: Answer) -> None:
     for assumption in answer.assumptions:
         click.echo(dimmed(plain(f"  · {assumption}")))
     tokens = answer.tokens.input + answer.tokens.output
-    click.echo(
-        dimmed(
-            f"{answer.planner} planner · {tokens} tokens · {answer.timings_ms.get('total', 0):.0f} ms · {answer.answer_id}"
-        )
-    )
+    total = answer.timings_ms.get("total", 0)
+    click.echo(dimmed(f"{answer.planner} planner · {tokens} tokens · {total:.0f} ms · {answer.answer_id}"))
 
 
 def _draw_unanswered(answer: Answer) -> None:

@@ -49,7 +49,8 @@ def run(config: Config, file: Path, as_json: bool) -> int:
             click.echo(plain(f"{result.verdict:10} {result.id} {result.question!r}: {result.note}"[:300]))
         click.echo(
             f"{len(score.results)} questions in {seconds:.1f} s: accuracy {score.accuracy:.1f} %, "
-            f"coverage {score.coverage:.1f} %, wrong numbers {score.count('wrong')}, asked back {score.count('asked back')}"
+            f"coverage {score.coverage:.1f} %, wrong numbers {score.count('wrong')}, "
+            f"asked back {score.count('asked back')}"
         )
     return 1 if score.count("wrong") else 0
 

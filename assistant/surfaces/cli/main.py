@@ -5,6 +5,7 @@ Exit codes (contract §1): 0 answered, 1 failed, 2 bad usage, 3 asked back, 4 re
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +30,17 @@ class Commands(click.Group):
         except BrokenPipeError:
             sys.stderr.close()
             sys.exit(0)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:  # a defect of ours: one line for the user, the rest for whoever debugs
+            if "ASKCOST_DEBUG" in os.environ:
+                raise
+            click.echo(
+                f"askcost: something went wrong inside askcost ({type(error).__name__}). "
+                "Nothing was changed; ASKCOST_DEBUG=1 shows where.",
+                err=True,
+            )
+            sys.exit(1)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -61,7 +61,7 @@ def _register(con: duckdb.DuckDBPyConnection, company: Company, seed: int) -> di
         found = con.execute(f"SELECT count(*), {days} FROM main.{index.quote(name)}").fetchone() or (0,)
         counts[name] = int(found[0])
         con.execute(
-            "INSERT INTO askcost.loads VALUES (?, ?, ?, ?, NULL, ?, ?, ?, NULL)",
+            "INSERT INTO _askcost.loads VALUES (?, ?, ?, ?, NULL, ?, ?, ?, NULL)",
             [str(ULID()), index.now(), name, f"demo, seed {seed}, end {company.end}", *found],
         )
     return counts
