@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test install check bench clean
+.PHONY: run test install check bench docs clean
 
 run: $(VENV)/.installed
 	@test -f $${ASKCOST_WAREHOUSE:-warehouse/askcost.duckdb} || $(BIN)/askcost demo
@@ -35,6 +35,9 @@ $(VENV)/.installed: $(VENV)/bin/uv pyproject.toml constraints.txt
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[test]"
 	@touch $@
+
+docs: $(VENV)/.installed
+	$(BIN)/python docs/generate.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

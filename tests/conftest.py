@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from companies import tarnbrook
+from companies import quillfox, tarnbrook
 
 from assistant.assistant import Assistant
 from assistant.config import Config
@@ -30,9 +30,15 @@ def _tarnbrook(warehouse: Path, single_currency: bool) -> None:
         load([str(path) for path in paths], warehouse, table)
 
 
+def _quillfox(warehouse: Path) -> None:
+    for table, paths in quillfox.build(warehouse.parent / "fresh_files"):
+        load([str(path) for path in paths], warehouse, table)
+
+
 BUILD: dict[str, Callable[[Path], Any]] = {
     "tarnbrook": lambda path: _tarnbrook(path, single_currency=True),
     "tarnbrook_multi": lambda path: _tarnbrook(path, single_currency=False),
+    "fresh": _quillfox,
     "focus_sample": lambda path: load([str(DATA / "focus_sample.csv")], path),
     "ai_examples": lambda path: load([str(DATA / "ai_examples")], path),
     "demo": lambda path: demo.build(path, end=date(2026, 10, 14)),

@@ -38,7 +38,14 @@ def resolve(
     draft: Draft, lexicon: Lexicon, today: date, previous: QueryPlan | None, reporting: str | None
 ) -> list[Candidate]:
     """Raises Clarify or Refused when no plan can be made."""
-    return _candidates(Scope(draft, lexicon, today, previous, reporting))
+    scope = Scope(draft, lexicon, today, previous, reporting)
+    try:
+        return _candidates(scope)
+    except Lacks:
+        if not scope.edits or draft.refers or draft.same:
+            raise
+        # the conversation's data has no such name: a question of its own after all
+        return _candidates(Scope(draft, lexicon, today, None, reporting))
 
 
 def conditions(draft: Draft, lexicon: Lexicon) -> tuple[Filter, ...]:

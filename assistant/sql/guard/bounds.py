@@ -21,8 +21,8 @@ _WIDTHS = re.compile(r"\d{4,}")
 def bounded(draft: Draft, access: Access) -> None:
     """Refuse sizes above schemas/guard.yaml; make the engine check range() ends that only it can know."""
     lists = allowed.lists()
-    tabled = {id(node["function"]) for node in parser.walk(draft.tree) if parser.kind(node) == "TABLE_FUNCTION"}
-    for node in list(parser.walk(draft.tree)):
+    tabled = {id(node["function"]) for node in draft.nodes if parser.kind(node) == "TABLE_FUNCTION"}
+    for node in draft.nodes:
         if node.get("class") != "FUNCTION":
             continue
         name = str(node["function_name"]).lower()

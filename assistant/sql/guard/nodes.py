@@ -14,7 +14,7 @@ def known_nodes(draft: Draft, access: Access) -> None:
     """Only listed kinds of queries, tables and expressions; also within CTEs and subqueries."""
     lists = allowed.lists()
     count = 0
-    for node in parser.walk(draft.tree):
+    for node in draft.nodes:
         count += 1
         if "class" in node:
             if node["type"] not in lists.expressions.get(node["class"], ()):
@@ -44,7 +44,7 @@ def known_nodes(draft: Draft, access: Access) -> None:
 def known_functions(draft: Draft, access: Access) -> None:
     """Only listed functions, by their plain names."""
     lists = allowed.lists()
-    for node in parser.walk(draft.tree):
+    for node in draft.nodes:
         if kind := parser.kind(node):
             if kind == "TABLE_FUNCTION":
                 _known(draft, node["function"], lists.table_functions, "table function")
@@ -71,10 +71,10 @@ def known_names(draft: Draft, access: Access) -> None:
     """Names such as `user` are columns or nothing: DuckDB would read them as functions."""
     refused = allowed.lists().refused_names
     given = {column.name.lower() for table in access.tables.values() for column in table.columns}
-    for node in parser.walk(draft.tree):
+    for node in draft.nodes:
         given.add(str(node.get("alias", "")).lower())
         given.update(str(name).lower() for name in (*node.get("aliases", ()), *node.get("column_name_alias", ())))
-    for node in parser.walk(draft.tree):
+    for node in draft.nodes:
         if node.get("class") == "COLUMN_REF":
             name = node["column_names"][0].lower()
             if name in refused and name not in given:
@@ -84,7 +84,7 @@ def known_names(draft: Draft, access: Access) -> None:
 def known_types(draft: Draft, access: Access) -> None:
     """Only built-in types, by their plain names."""
     lists = allowed.lists()
-    for node in parser.walk(draft.tree):
+    for node in draft.nodes:
         if node.get("class") != "TYPE":
             continue
         path = node.get("qualified_name", {}).get("path", [])

@@ -10,14 +10,14 @@ from assistant.values import Access
 
 def plain_names(draft: Draft, access: Access) -> None:
     """Calls like `name.lower()` become lower(name), `main.t.x` becomes t.x; results keep their names."""
-    for node in parser.walk(draft.tree):
+    for node in draft.nodes:
         if parser.kind(node) == "SELECT_NODE":
             for item in node["select_list"]:
                 if not item.get("alias") and item.get("class") != "COLUMN_REF" and _changes(item):
                     item["alias"] = text(item)
     names = {name.lower() for name in access.tables}
     bare = set()
-    for node in parser.walk(draft.tree):
+    for node in draft.nodes:
         if node.get("class") in {"FUNCTION", "WINDOW"}:
             _plain_call(node)
         elif node.get("class") == "COLUMN_REF":

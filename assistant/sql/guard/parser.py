@@ -18,6 +18,7 @@ from assistant.errors import GuardRefusal
 
 Tree = dict[str, Any]
 
+_CONTAINERS = {dict, list}
 _SERIALIZE = "SELECT json_serialize_sql($1, skip_null := true, skip_empty := true, skip_default := true)"
 _DESERIALIZE = "SELECT json_deserialize_sql($1::JSON)"
 
@@ -112,9 +113,9 @@ def walk(tree: Any) -> Iterator[Tree]:
         item = stack.pop()
         if isinstance(item, dict):
             yield item
-            stack.extend(reversed(item.values()))
+            stack += [value for value in reversed(item.values()) if value.__class__ in _CONTAINERS]
         elif isinstance(item, list):
-            stack.extend(reversed(item))
+            stack += [value for value in reversed(item) if value.__class__ in _CONTAINERS]
 
 
 def kind(node: Tree) -> str:

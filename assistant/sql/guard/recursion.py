@@ -17,7 +17,7 @@ _HINT = "Count the rounds and end them: SELECT …, depth + 1 FROM … WHERE dep
 
 def ending(draft: Draft, access: Access) -> None:
     """Refuse recursive queries without a visible end."""
-    for entry in [e for node in parser.walk(draft.tree) for e in node.get("cte_map", {}).get("map", ())]:
+    for entry in [e for node in draft.nodes for e in node.get("cte_map", {}).get("map", ())]:
         node = entry["value"]["query_node"]
         if parser.kind(node) != "RECURSIVE_CTE_NODE":
             continue

@@ -6,7 +6,7 @@ expose doesn't exist for the statement.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -28,7 +28,7 @@ class _Resolver:
         self.draft, self.access = draft, access
         self.tables = {name.lower(): table for name, table in access.tables.items()}
         self.policed = any(table.predicate is not None for table in access.tables.values())
-        self.named = named(draft.tree)
+        self.named = named(draft.nodes)
         self.ctes = 0
 
     def query(self, node: Any, scope: Scope) -> Any:
@@ -202,10 +202,10 @@ def predicate(sql: str) -> Tree:
     return where
 
 
-def named(tree: Tree) -> frozenset[str] | None:
+def named(nodes: Sequence[Tree]) -> frozenset[str] | None:
     """Names that occur in the statement, in lower case; None when it takes columns without naming them."""
     names: set[str] = set()
-    for node in parser.walk(tree):
+    for node in nodes:
         if (
             node.get("class") == "STAR"
             or parser.kind(node) in {"SHOW_REF", "PIVOT"}
