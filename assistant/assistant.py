@@ -5,12 +5,13 @@ Wires the stages and keeps nothing between questions but one snapshot of the war
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from sqlglot import Expr
 from ulid import ULID
@@ -21,15 +22,19 @@ from assistant.engines.duckdb_engine import DuckDBEngine
 from assistant.engines.engine import Engine
 from assistant.errors import AssistantError, Clarify, GuardRefusal, Refused
 from assistant.ledger.audit import Ledger
-from assistant.planning import local
+from assistant.ledger.spend import Who
+from assistant.planning import completion, local, meter, routing
+from assistant.planning.completion import Statement
 from assistant.planning.local import Context
+from assistant.planning.meter import Desk, Meter, Unavailable
+from assistant.planning.routing import Route
 from assistant.semantics import bind, catalog, model, vocabulary
 from assistant.semantics.catalog import Catalog
 from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model import SemanticModel
 from assistant.sql import compile as sql_compile
-from assistant.sql import guard, policy
-from assistant.telling import narrate
+from assistant.sql import guard, lints, policy
+from assistant.telling import narrate, numbers
 from assistant.telling.understood import understood
 from assistant.values import (
     Access,
@@ -43,6 +48,12 @@ from assistant.values import (
     Question,
     Reading,
     Rows,
+    Tokens,
+)
+
+UNVERIFIED = (
+    "Unverified: a language model wrote this SQL, because no checked plan can say the question. "
+    "It passed the guard and your row policy; that it means what you asked, nobody has checked."
 )
 
 
@@ -59,14 +70,18 @@ class Warehouse:
 class Assistant:
     """Answers questions and checked SQL over one warehouse file. Threads may share it."""
 
-    def __init__(self, config: Config, engine: Engine | None = None, surface: str = "python") -> None:
+    def __init__(
+        self, config: Config, engine: Engine | None = None, surface: str = "python", desk: Desk | None = None
+    ) -> None:
         self.config = config
+        self.desk = desk or meter.desk(config)
         self.surface = surface
         self.limits = Limits(seconds=config.query_seconds, memory_mb=config.query_memory_mb)
         self.engine: Engine = engine or DuckDBEngine(config.warehouse, self.limits)
         self.ledger = Ledger(config.ledger_path)
         self._warehouse: Warehouse | None = None
         self._accesses: dict[tuple[str, str | None], Access] = {}
+        self._lexicons: dict[tuple[str, str | None], Lexicon] = {}
 
     # --- the warehouse ----------------------------------------------------------------------------
 
@@ -94,6 +109,7 @@ class Assistant:
             finally:
                 connection.close()
             self._accesses.clear()
+            self._lexicons.clear()
         return self._warehouse
 
     def access(self, user: str | None) -> Access:
@@ -103,6 +119,13 @@ class Assistant:
         if key not in self._accesses:
             self._accesses[key] = user_access(user, house, self.limits)
         return self._accesses[key]
+
+    def _lexicon(self, house: Warehouse, access: Access) -> Lexicon:
+        """The words that this user knows, kept until the next load."""
+        key = (house.catalog.data_version, access.user)
+        if key not in self._lexicons:
+            self._lexicons[key] = visible(house, access, self._run_sql)
+        return self._lexicons[key]
 
     # --- questions -----------------------------------------------------------------------------------
 
@@ -126,6 +149,8 @@ class Assistant:
             answer = Answer(status, answer_id, question.text, error=str(error))  # type: ignore[arg-type]
         timings = {**answer.timings_ms, "total": round((time.perf_counter() - started) * 1000, 1)}
         answer = replace(answer, thread=thread, user=question.user, timings_ms=timings)
+        if self.desk is not None:
+            answer = self._billed(answer, self.desk)
         version = self._warehouse.catalog.data_version if self._warehouse else ""
         self.ledger.record(answer, self.surface, version)
         return answer
@@ -144,17 +169,83 @@ class Assistant:
         def run(plan: QueryPlan) -> Sequence[tuple[Any, ...]]:
             return self._run(plan, house, access)[1].rows
 
-        lexicon = visible(house, access, self._run_sql)
-        reading = local.read(question.text, lexicon, context, run)
+        talk = self.desk.meter(_who(question, answer_id, house), question.planner == "llm") if self.desk else None
+        routed = routing.read(
+            Route(
+                question=question,
+                lexicon=self._lexicon(house, access),
+                context=context,
+                access=access,
+                run=run,
+                check=lambda text: guard.check(text, access),
+                meter=talk,
+            )
+        )
         clock.lap("plan")
+        if isinstance(routed.read, Statement):
+            return self._unverified(question, answer_id, routed.read.checked, house, access, clock)
+        reading = routed.read
         statement = sql_compile.compile(reading.plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
         checked = check_planned(statement.tree, access)
         clock.lap("guard")
         rows = self.engine.run(checked, owner=question.user)
         clock.lap("execute")
         answer = self._told(question, answer_id, reading, statement, rows, house, access)
+        answer = self._narrated(replace(answer, planner=routed.planner), talk)
         clock.lap("narrate")
         return replace(answer, timings_ms=clock.laps)
+
+    def _unverified(
+        self,
+        question: Question,
+        answer_id: str,
+        checked: CheckedQuery,
+        house: Warehouse,
+        access: Access,
+        clock: _Clock,
+    ) -> Answer:
+        """The rows of a statement that a model wrote, said to be unverified."""
+        rows = self.engine.run(checked, owner=question.user)
+        clock.lap("execute")
+        warnings = lints.find(checked.sql, len(house.catalog.currencies))
+        note = (access.note,) if access.note else ()
+        return Answer(
+            status="answered",
+            answer_id=answer_id,
+            question=question.text,
+            understood="SQL written by a language model, unverified",
+            answer=UNVERIFIED,
+            columns=tuple(AnswerColumn(n, _kind(t)) for n, t in zip(rows.columns, rows.types, strict=True)),
+            rows=rows.rows,
+            truncated=rows.truncated,
+            sql=checked.sql,
+            planner="sql",
+            confidence=0.4,
+            assumptions=(*(f"{w.rule}: {w.message}" for w in warnings), *note),
+            timings_ms=clock.laps,
+        )
+
+    def _narrated(self, answer: Answer, talk: Meter | None) -> Answer:
+        """With the narrating model's sentences, if there is one and every figure of them stands in the rows."""
+        if talk is None or not talk.desk.narration or not answer.rows:
+            return answer
+        try:
+            said = completion.narration(answer.question, answer.columns, answer.rows, answer.answer, talk)
+        except (Unavailable, Clarify):
+            return answer
+        quoted = [answer.understood, *answer.answer.split()]
+        quoted += [str(v) for row in answer.rows for v in row if not isinstance(v, int | float)]
+        kept = numbers.checked(said, answer.columns, answer.rows, quoted)
+        return replace(answer, answer=" ".join(kept)) if kept and kept == said else answer
+
+    def _billed(self, answer: Answer, desk: Desk) -> Answer:
+        """What the ledger says the answer took, whatever became of it."""
+        try:
+            tokens = desk.spend.tokens(answer.answer_id)
+        except (sqlite3.Error, OSError):
+            return answer
+        asked = tokens != Tokens() and answer.status != "answered"
+        return replace(answer, tokens=tokens, planner="llm" if asked else answer.planner)
 
     def _run(self, plan: QueryPlan, house: Warehouse, access: Access) -> tuple[Sequence[AnswerColumn], Rows]:
         statement = sql_compile.compile(plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
@@ -196,8 +287,9 @@ class Assistant:
     # --- statements ------------------------------------------------------------------------------------
 
     def check(self, text: str, user: str | None = None) -> CheckedQuery:
-        """Only validates. Raises GuardRefusal."""
-        return guard.check(text, self.access(user))
+        """Only validates, with FinOps lints as warnings. Raises GuardRefusal."""
+        checked = guard.check(text, self.access(user))
+        return replace(checked, warnings=lints.find(text, len(self.warehouse.catalog.currencies)))
 
     def run(self, text: str, user: str | None = None) -> tuple[CheckedQuery, Rows]:
         """Validates, applies the user's row policy, runs."""
@@ -214,6 +306,18 @@ def check_planned(tree: Expr, access: Access) -> CheckedQuery:
         return guard.check(tree, access)
     except GuardRefusal as refusal:
         raise Refused(f"{refusal.message}.") from None
+
+
+def _who(question: Question, answer_id: str, house: Warehouse) -> Who:
+    users = house.catalog.small.get("users", ())
+    team = next((r.get("team") for r in users if question.user and str(r["user"]) == question.user), None)
+    return Who(answer_id, question.user, str(team) if team else None, question.thread)
+
+
+def _kind(type_: str) -> Literal["dimension", "time", "metric"]:
+    if type_.startswith(("DATE", "TIMESTAMP")):
+        return "time"
+    return "metric" if type_.startswith(("DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "BIGINT", "INTEGER")) else "dimension"
 
 
 class _Clock:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +22,26 @@ class Config(BaseSettings):
     reporting_currency: str | None = Field(None, description="Total in this currency when fx_rates allow it.")
     query_seconds: float = Field(30.0, description="A statement is stopped after this many seconds.")
     query_memory_mb: int = Field(2048, description="Memory one statement may use.")
+
+    llm_base_url: str | None = Field(None, description="An OpenAI-compatible endpoint; OpenAI's own when absent.")
+    llm_api_key: SecretStr | None = Field(None, description="Its key; a local endpoint may need none.")
+    llm_model: str | None = Field(None, description="The model that reads what the local planner can't.")
+    llm_fallback_model: str | None = Field(None, description="Asked when that model fails.")
+    llm_narration_model: str | None = Field(None, description="Writes the narrative; by template when absent.")
+    llm_timeout_seconds: float = Field(20.0, description="A call is given up after this many seconds.")
+    llm_output_tokens: int = Field(2_000, description="The most tokens one reply may have, reasoning included.")
+    llm_answer_tokens: int = Field(10_000, description="The most tokens one answer may take.")
+    llm_ask_above_tokens: int = Field(5_000, description="A dearer next call is quoted first, and asked about.")
+    llm_user_day_tokens: int | None = Field(200_000, description="A user's tokens in a day.")
+    llm_user_day_usd: Decimal | None = Field(None, description="A user's money for models in a day.")
+    llm_team_month_tokens: int | None = Field(None, description="A team's tokens in a month.")
+    llm_team_month_usd: Decimal | None = Field(None, description="A team's money for models in a month.")
+    llm_month_tokens: int | None = Field(None, description="Everybody's tokens in a month.")
+    llm_month_usd: Decimal | None = Field(None, description="Everybody's money for models in a month.")
+
+    @property
+    def has_llm(self) -> bool:
+        return bool(self.llm_model and (self.llm_base_url or self.llm_api_key))
 
     @property
     def ledger_path(self) -> Path:

@@ -26,6 +26,7 @@ class Question:
     user: str | None = None
     thread: str | None = None
     today: date | None = None
+    planner: Literal["auto", "local", "llm"] = "auto"
 
 
 # --- the plan: pydantic, because a language model may write one --------------------------------
@@ -218,12 +219,14 @@ class AnswerColumn:
 
 @dataclass(frozen=True)
 class Tokens:
+    """`cost_usd` None: a model without a known price took part."""
+
     calls: int = 0
     input: int = 0
     cached_input: int = 0
     output: int = 0
     reasoning: int = 0
-    cost_usd: float = 0.0
+    cost_usd: float | None = 0.0
 
 
 Status = Literal["answered", "clarify", "refused", "error"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import pickle
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
@@ -13,15 +14,20 @@ import duckdb
 import pytest
 from companies import quillfox, tarnbrook
 
+from assistant import evaluation
 from assistant.assistant import Assistant
 from assistant.config import Config
 from assistant.warehouse import demo
 from assistant.warehouse.load import load
 
 DATA = Path(__file__).parent / "data"
+CORPUS = Path(__file__).parent / "corpus"
+CORPUS_FILES = sorted(path.name for path in CORPUS.glob("*.yaml") if path.name != "known.yaml")
 WarehouseOf = Callable[[str], Path]
 AssistantFor = Callable[..., Assistant]
 CheckFor = Callable[[str], Callable[[str], tuple[Sequence[str], Sequence[tuple[Any, ...]]]]]
+Once = Callable[[str, Callable[[Path], Any]], Path]
+ResultsOf = Callable[[str], list[evaluation.Result]]
 
 
 def _tarnbrook(warehouse: Path, single_currency: bool) -> None:
@@ -46,24 +52,30 @@ BUILD: dict[str, Callable[[Path], Any]] = {
 
 
 @pytest.fixture(scope="session")
-def warehouse_of(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> WarehouseOf:
-    """company → its warehouse file. Shared by all tests: copy it before changing it."""
+def once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Once:
+    """name, make → the file of that name, made by the first process of the run that needs it."""
     own = tmp_path_factory.getbasetemp()
-    folder = (own if worker_id == "master" else own.parent) / "companies"
+    folder = (own if worker_id == "master" else own.parent) / "made_once"
     folder.mkdir(exist_ok=True)
 
-    def find(company: str) -> Path:
-        path = folder / f"{company}.duckdb"
-        with open(folder / f"{company}.lock", "w") as lock:
+    def find(name: str, make: Callable[[Path], Any]) -> Path:
+        path = folder / name
+        with open(folder / f"{name}.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not path.exists():
-                made = folder / company / path.name
-                made.parent.mkdir(exist_ok=True)
-                BUILD[company](made)
-                made.rename(path)
+                unfinished = folder / f"making_{name}" / name
+                unfinished.parent.mkdir(exist_ok=True)
+                make(unfinished)
+                unfinished.rename(path)
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def warehouse_of(once: Once) -> WarehouseOf:
+    """company → its warehouse file. Shared by all tests: copy it before changing it."""
+    return lambda company: once(f"{company}.duckdb", BUILD[company])
 
 
 @pytest.fixture(scope="session")
@@ -102,3 +114,20 @@ def check_for(warehouse_of: WarehouseOf, tmp_path_factory: pytest.TempPathFactor
     yield connect
     for one in opened.values():
         one.close()
+
+
+@pytest.fixture(scope="session")
+def results_of(once: Once, assistant_for: AssistantFor, check_for: CheckFor) -> ResultsOf:
+    """A file of the corpus → every question asked, answered, judged."""
+
+    def judge(file: str) -> list[evaluation.Result]:
+        items = evaluation.read(CORPUS / file)
+        assistants = {company: assistant_for(company) for company in {item["company"] for item in items}}
+        return [evaluation.judge(assistants[i["company"]], i, check_for(i["company"])) for i in items]
+
+    def find(file: str) -> list[evaluation.Result]:
+        path = once(f"{file}.pickle", lambda path: path.write_bytes(pickle.dumps(judge(file))))
+        found: list[evaluation.Result] = pickle.loads(path.read_bytes())
+        return found
+
+    return find

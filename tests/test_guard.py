@@ -263,8 +263,16 @@ def test_show_tables_lists_the_open_ones(stored, retail):
     ]
 
 
-def test_ends_that_only_rows_know_are_checked_as_it_runs(stored, everything):
-    checked = guard.check("SELECT len(range(x_Weight * 100000)) FROM cost_and_usage", everything)
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "len(range(x_Weight * 100000))",
+        "range(len(range(x_Weight * 100000)) % 2)",
+        "len(generate_series(ChargePeriodStart, ChargePeriodEnd + INTERVAL (x_Weight) DAY, INTERVAL 1 SECOND))",
+    ],
+)
+def test_ends_that_only_rows_know_are_checked_as_it_runs(expression, stored, everything):
+    checked = guard.check(f"SELECT {expression} FROM cost_and_usage", everything)
     with pytest.raises(duckdb.Error, match="more than 1000000 elements"):
         warehouse.run(stored, checked.executable)
 

@@ -114,7 +114,7 @@ class DuckDBEngine:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._version: tuple[int, int] | None = None
         self._turn = threading.Lock()
-        self._running: tuple[str | None, duckdb.DuckDBPyConnection] | None = None
+        self._running: tuple[str | None, duckdb.DuckDBPyConnection, queue.SimpleQueue[Rows | Exception]] | None = None
         self._cancelled = False
 
     def run(self, query: CheckedQuery, owner: str | None = None, query_id: str | None = None) -> Rows:
@@ -128,15 +128,18 @@ class DuckDBEngine:
                 except Exception as error:
                     outcome.put(error)
 
-            self._cancelled, self._running = False, (query_id, cursor)
+            self._cancelled, self._running = False, (query_id, cursor, outcome)
             threading.Thread(target=work, daemon=True).start()
             try:
                 result = _wait(outcome, cursor, query.limits)
             finally:
                 self._running = None
+            if self._cancelled:
+                cursor.interrupt()  # again: the first may have come before the statement had begun
+                raise stopped("cancel", query.limits)
             if isinstance(result, Rows):
                 return result
-            raise stopped("cancel", query.limits) if self._cancelled else failure(result, query.limits)
+            raise failure(result, query.limits)
 
     def cancel(self, query_id: str) -> bool:
         """Stops the running statement of that id; False when it does not run."""
@@ -145,6 +148,7 @@ class DuckDBEngine:
             return False
         self._cancelled = True
         running[1].interrupt()
+        running[2].put(InterruptedError())  # nobody waits for a statement that does not listen
         return True
 
     def close(self) -> None:

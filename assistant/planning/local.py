@@ -23,6 +23,12 @@ LONGEST_QUESTION = 2_000
 Run = Callable[[QueryPlan], Sequence[tuple[Any, ...]]]
 
 
+class Uncovered(Clarify):
+    """Words of the question that nothing here explains; a language model may."""
+
+    words: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Context:
     """What a question is read against: the day, the conversation's last plan, the reporting currency."""
@@ -33,14 +39,21 @@ class Context:
 
 
 def read(text: str, lexicon: Lexicon, context: Context, run: Run | None = None) -> Reading:
-    """The reading of one message. Raises Clarify or Refused; never guesses between different numbers."""
+    """The reading of one message. Raises Clarify (Uncovered for unknown words) or Refused; never guesses."""
     if not text.strip():
         raise Clarify("The question is empty. Ask, for example: “cost by service last month”.")
     if len(text) > LONGEST_QUESTION:
         raise Refused(f"The question has {len(text):,} characters; {LONGEST_QUESTION:,} is the most.")
     cover = lattice.cover(words.tokens(text), lexicon)
     draft = attach.attach(cover.spans, lexicon)
-    candidates = resolve.resolve(draft, lexicon, context.today, context.previous, context.reporting)
+    try:
+        candidates = resolve.resolve(draft, lexicon, context.today, context.previous, context.reporting)
+    except Clarify as error:
+        if not draft.unknown:
+            raise
+        uncovered = Uncovered(error.question, error.options)
+        uncovered.words = tuple(draft.unknown)
+        raise uncovered from None
     chosen = candidates[0] if len(candidates) == 1 or run is None else _decide(candidates, run)
     return Reading(
         plan=chosen.plan,

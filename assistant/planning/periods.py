@@ -79,6 +79,8 @@ def choose(
             period = _complete(period, grain, days)
         else:
             period, comparison = _prior(draft, period, days, today, bool(first), assumptions)
+    if comparison is not None and comparison.start == period.start:
+        raise Clarify(f"That compares {calendar.label(period)} with itself. With which days should it be compared?")
     if comparison is not None:
         period, comparison = aligned(period, comparison, days, assumptions)
         _loaded(comparison, days, dataset)
@@ -169,6 +171,9 @@ def _against(use: TimeUse, period: Period, moment: Now) -> Period:
     if expression.last is Grain.YEAR and period.unit is not Grain.YEAR:
         return calendar.shifted(period, "year")
     resolved = _resolve(use, moment)
+    if expression.back is not None and resolved.end > period.start:
+        unit, count = expression.back  # "versus the previous 7 days": those before the period, not before today
+        return Period(start=period.start - calendar.step(unit, count), end=period.start)
     if expression.last is not None and resolved.start >= period.start:
         return calendar.shifted(period, _SHIFT_OF[expression.last])  # "the previous month" of the conversation's
     if not expression.named_year and resolved.start >= period.start:

@@ -69,7 +69,7 @@ class Lexicon:
     vocabulary: Vocabulary
     _exact: dict[tuple[str, ...], list[Meaning]] = field(default_factory=lambda: defaultdict(list))
     _singular: dict[tuple[str, ...], list[Meaning]] = field(default_factory=lambda: defaultdict(list))
-    _stemmed: dict[tuple[str, ...], list[Meaning]] = field(default_factory=lambda: defaultdict(list))
+    _phrases: list[tuple[tuple[str, ...], Meaning]] = field(default_factory=list)
     _values: dict[str, list[_Indexed]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
@@ -189,7 +189,7 @@ class Lexicon:
             return
         self._exact[key].append(meaning)
         self._singular[tuple(singular(w) for w in key)].append(meaning)
-        self._stemmed[tuple(stem(w) for w in key)].append(meaning)
+        self._phrases.append((key, meaning))
 
     def _add_vocabulary(self) -> None:
         for phrase in self.vocabulary.ignore:
@@ -298,7 +298,7 @@ class Lexicon:
             for variant in variants:
                 self._add(variant, Meaning("unit_of_work", 0.05, (name,)))
             for word in words[1:]:
-                self._stemmed[(stem(word),)].append(Meaning("ignore", 0.0))
+                self._phrases.append(((word,), Meaning("ignore", 0.0)))
 
     # --- derived ------------------------------------------------------------------------------
 
@@ -308,6 +308,14 @@ class Lexicon:
             for i in self._values.get(name, ())
             for d in i.dimensions
         )
+
+    @cached_property
+    def _stemmed(self) -> dict[tuple[str, ...], list[Meaning]]:
+        """Only asked when no exact phrase fits, and slow to make."""
+        stemmed: dict[tuple[str, ...], list[Meaning]] = defaultdict(list)
+        for key, meaning in self._phrases:
+            stemmed[tuple(stem(w) for w in key)].append(meaning)
+        return stemmed
 
     @cached_property
     def _by_word(self) -> dict[str, set[int]]:

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from dateutil.relativedelta import relativedelta
 
+from assistant.errors import Clarify
 from assistant.semantics.calendar import DAY, Now, Shift, step, whole, whole_months
 from assistant.values import Grain, Period
 
@@ -24,6 +25,7 @@ class TimeExpression:
     bare_year: bool = False
     instant: bool = False
     last: Grain | None = None
+    back: tuple[Grain, int] | None = None
     future: bool = False
     ambiguous: tuple[str, ...] = ()
     weak: bool = False
@@ -83,7 +85,7 @@ def dated(year: int, month: int, day: int | None) -> Resolver:
         try:
             return whole(date(year, month, day), Grain.DAY)
         except ValueError:
-            return whole(date(year, month, 1) + relativedelta(day=31), Grain.DAY)
+            raise Clarify(f"There is no {day} {date(year, month, 1):%B %Y}. Which day do you mean?") from None
 
     return resolve
 

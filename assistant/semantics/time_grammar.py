@@ -120,11 +120,11 @@ class TimeGrammar:
                 continue
             end = k + 1
             if count:
-                found.append((end - i, TimeExpression(self._last_n(unit, count[1]))))
+                found.append((end - i, TimeExpression(self._last_n(unit, count[1]), back=(unit, count[1]))))
             else:
                 found.append((end - i, TimeExpression(self._last_n(unit, 1), last=unit)))
         for size in self.words.phrase("this", text, i):
-            j = i + size
+            j = i + size + max(self.words.phrase("whole", text, i + size), default=0)
             unit = self.words.units.get(text[j]) if j < len(text) else None
             if isinstance(unit, Grain):
                 end = j + 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property, lru_cache
 
 from sqlglot import Expr, exp, parse_one
 
@@ -39,6 +40,12 @@ def compile(plan: QueryPlan, model: SemanticModel, catalog: Catalog, fiscal: int
 
 
 def sql(text: str) -> Expr:
+    """A fresh tree of our own text; the same few texts recur in every plan."""
+    return _parsed(text).copy()
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str) -> Expr:
     return parse_one(text, dialect="duckdb")
 
 
@@ -71,7 +78,7 @@ class _Compiler:
     def _converted(self) -> bool:
         return self.plan.currency is not None and self.dataset.currency is not None
 
-    @property
+    @cached_property
     def _by_currency(self) -> bool:
         return (
             self.dataset.currency is not None
@@ -81,7 +88,7 @@ class _Compiler:
             and CURRENCY not in self.plan.dimensions
         )
 
-    @property
+    @cached_property
     def _keys(self) -> list[tuple[str, Expr]]:
         """Output name and SQL of each thing rows are grouped by, the time bucket first."""
         keys = [(self.plan.grain.value, self._bucket(self.plan.grain))] if self.plan.grain else []
@@ -161,51 +168,46 @@ class _Compiler:
             tree = conditions.within(tree, only)
         if (metric.additive or metric.counted) and (not self._keys or self.plan.comparison):
             tree = exp.func("COALESCE", tree, exp.Literal.number(0))
-        tree.add_comments([metric.description] if metric.description else [])
         return tree
 
     def _totals(self) -> exp.Select:
         """`totals`: one row for each group, with every aggregate that the answer needs."""
         select, ctes = self._source()
         for name, expression in self._keys:
-            select = select.select(exp.alias_(expression, name))
+            select = select.select(_as(expression.copy(), name), copy=False)
         part = exp.and_(*[self._filter(f) for f in self.plan.part]) if self.plan.part else None
         for metric in self.metrics:
+            name = metric.column
             if self.plan.comparison and self.plan.period:
-                select = select.select(
-                    exp.alias_(self._aggregate(metric, self._within(self.plan.period)), self._column(metric)),
-                    exp.alias_(
-                        self._aggregate(metric, self._within(self.plan.comparison)),
-                        self._column(metric) + "_previous",
-                    ),
-                )
+                measured = _as(self._aggregate(metric, self._within(self.plan.period)), name)
+                before = _as(self._aggregate(metric, self._within(self.plan.comparison)), f"{name}_previous")
+                select = select.select(measured, before, copy=False)
             else:
-                select = select.select(exp.alias_(self._aggregate(metric, part), self._column(metric)))
+                measured = _as(self._aggregate(metric, part), name)
+                select = select.select(measured, copy=False)
                 if part is not None:
-                    select = select.select(exp.alias_(self._aggregate(metric), self._column(metric) + "_whole"))
+                    select = select.select(_as(self._aggregate(metric), f"{name}_whole"), copy=False)
+            measured.add_comments([metric.description] if metric.description else [])
         conditions = self._conditions()
         if conditions:
-            select = select.where(*conditions)
+            select = select.where(*conditions, copy=False)
         if self._keys:
-            select = select.group_by(*[expression.copy() for _, expression in self._keys])
+            select = select.group_by(*[expression.copy() for _, expression in self._keys], copy=False)
             if not self.plan.comparison and not self.plan.part:
                 # a group without any figure is no row
                 known = [exp.not_(exp.Is(this=self._aggregate(m), expression=exp.null())) for m in self.metrics]
-                select = select.having(exp.or_(*known))
+                select = select.having(exp.or_(*known, copy=False), copy=False)
         for name, query in reversed(ctes):
-            select = select.with_(name, as_=query, append=False)
+            select = select.with_(name, as_=query, append=False, copy=False)
         return select
-
-    def _column(self, metric: Metric) -> str:
-        return metric.column
 
     def _final(self, totals: exp.Select) -> exp.Select:
         ctes = totals.args.pop("with_", None) or totals.args.pop("with", None)
         select = exp.select().from_("totals")
         for name, _ in self._keys:
-            select = select.select(exp.column(name))
+            select = select.select(exp.column(name), copy=False)
         for metric in self.metrics:
-            select = select.select(*self._outputs(metric))
+            select = select.select(*self._outputs(metric), copy=False)
         derived_names = {c.name for c in self._group_columns()}
         ranked = self.plan.limit is not None or self.plan.limit_per is not None
         measured = select
@@ -215,25 +217,25 @@ class _Compiler:
         if needs_layer:
             result = exp.select(*[exp.column(c.name) for c in self._group_columns()]).from_(name)
             for condition in self._after(derived_names, ranked):
-                result = result.where(condition)
+                result = result.where(condition, copy=False)
             result = self._limited(result)
-        result = result.order_by(*self._order())
+        result = result.order_by(*self._order(), copy=False)
         if (
             self.plan.limit is not None
             and self.plan.limit_per is None
             and not self._top_series
             and not self._by_currency
         ):
-            result = result.limit(self.plan.limit)
+            result = result.limit(self.plan.limit, copy=False)
         named = [(cte.alias, cte.this) for cte in ctes.expressions] if ctes else []
         named.append(("totals", totals))
         if needs_layer:
             named.append((name, measured))
         if self.plan.count_groups:
             named.append(("counted", result.order_by(append=False)))
-            result = exp.select(exp.alias_(exp.Count(this=exp.Star()), self._counted_name)).from_("counted")
+            result = exp.select(_as(exp.Count(this=exp.Star()), self._counted_name)).from_("counted")
         for alias, query in named:
-            result = result.with_(alias, as_=query)
+            result = result.with_(alias, as_=query, copy=False)
         return result
 
     @property
@@ -241,27 +243,27 @@ class _Compiler:
         return f"number_of_{'_'.join(self.plan.dimensions)}"
 
     def _outputs(self, metric: Metric) -> list[Expr]:
-        name = self._column(metric)
+        name = metric.column
         if self.plan.comparison:
-            return [exp.alias_(sql(text), alias) for text, alias in self._compared_columns(metric, f"{name}_previous")]
+            return [_as(sql(text), alias) for text, alias in self._compared_columns(metric, f"{name}_previous")]
         if self.plan.series_change:
             grain = self.plan.grain.value if self.plan.grain else "month"
             keys = [k for k, _ in self._keys if k != grain]
             partition = f"PARTITION BY {', '.join(_q(k) for k in keys)} " if keys else ""
             previous = f"LAG({name}) OVER ({partition}ORDER BY {grain})"
-            return [exp.alias_(sql(text), alias) for text, alias in self._compared_columns(metric, previous)]
+            return [_as(sql(text), alias) for text, alias in self._compared_columns(metric, previous)]
         if self.plan.average:
-            return [exp.alias_(sql(f"{name} / {self._divisor()}"), self._average_name(metric))]
+            return [_as(sql(f"{name} / {self._divisor()}"), self._average_name(metric))]
         outputs: list[Expr] = [exp.column(name)]
         if self.plan.share and metric.additive | metric.counted:
             whole = f"{name}_whole" if self.plan.part else f"SUM({name}) OVER ({self._share_scope()})"
             share = sql(f"100 * CAST({name} AS DOUBLE) / NULLIF({whole}, 0)")
             share.add_comments(["per cent of the whole of the same period and filters"])
-            outputs.append(exp.alias_(share, self._share_name(metric)))
+            outputs.append(_as(share, self._share_name(metric)))
         return outputs
 
     def _compared_columns(self, metric: Metric, previous: str) -> list[tuple[str, str]]:
-        name = self._column(metric)
+        name = metric.column
         prefix = f"{name}_" if len(self.metrics) > 1 else ""
         return [
             (name, f"{prefix}current"),
@@ -278,11 +280,11 @@ class _Compiler:
         return f"PARTITION BY {', '.join(keys)}" if keys else ""
 
     def _share_name(self, metric: Metric) -> str:
-        return "share" if len(self.metrics) == 1 else f"{self._column(metric)}_share"
+        return "share" if len(self.metrics) == 1 else f"{metric.column}_share"
 
     def _average_name(self, metric: Metric) -> str:
         assert self.plan.average is not None
-        return f"average_{self._column(metric)}_per_{self.plan.average.value}"
+        return f"average_{metric.column}_per_{self.plan.average.value}"
 
     def _divisor(self) -> str:
         """Loaded days (weeks, months…) of the period, or of each bucket of a series."""
@@ -340,14 +342,14 @@ class _Compiler:
 
     def _threshold_column(self, threshold: Threshold) -> str:
         metric = self.model.metric(threshold.metric)
-        prefix = f"{self._column(metric)}_" if len(self.metrics) > 1 else ""
+        prefix = f"{metric.column}_" if len(self.metrics) > 1 else ""
         if threshold.of == "share":
             return self._share_name(metric)
         if threshold.of in ("change", "change_percent"):
             return prefix + threshold.of
         if self.plan.comparison or self.plan.series_change:
             return prefix + "current"
-        return self._average_name(metric) if self.plan.average else self._column(metric)
+        return self._average_name(metric) if self.plan.average else metric.column
 
     @property
     def _descending(self) -> bool:
@@ -415,7 +417,7 @@ class _Compiler:
             return [AnswerColumn(n, "metric", u) for n, u in zip(names, units, strict=True)]
         if self.plan.average:
             return [AnswerColumn(self._average_name(metric), "metric", unit)]
-        columns = [AnswerColumn(self._column(metric), "metric", unit)]
+        columns = [AnswerColumn(metric.column, "metric", unit)]
         if self.plan.share and metric.additive | metric.counted:
             columns.append(AnswerColumn(self._share_name(metric), "metric", "percent"))
         return columns
@@ -423,3 +425,8 @@ class _Compiler:
 
 def _q(name: str) -> str:
     return exp.to_identifier(name, quoted=not name.isidentifier()).sql(dialect="duckdb")
+
+
+def _as(expression: Expr, name: str) -> Expr:
+    """`expression AS name`, quoting only what needs it."""
+    return exp.Alias(this=expression, alias=exp.to_identifier(name))

@@ -22,7 +22,7 @@ def bounded(draft: Draft, access: Access) -> None:
     """Refuse sizes above schemas/guard.yaml; make the engine check range() ends that only it can know."""
     lists = allowed.lists()
     tabled = {id(node["function"]) for node in draft.nodes if parser.kind(node) == "TABLE_FUNCTION"}
-    for node in draft.nodes:
+    for node in reversed(draft.nodes):  # inner calls first: outer ones are rewritten from their text
         if node.get("class") != "FUNCTION":
             continue
         name = str(node["function_name"]).lower()

@@ -1,0 +1,178 @@
+"""The conversation: Chainlit's events turned into questions, and answers into messages. Decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import chainlit as cl
+from chainlit.config import config as chainlit_config
+from chainlit.element import Element, ElementType
+from chainlit.user import PersistedUser, User
+
+from assistant.errors import AssistantError
+from assistant.surfaces.web import briefing, payload
+from assistant.surfaces.web.desk import Desk, stoppable
+from assistant.values import Answer
+
+LOCAL = "local"  # the operator of a server that listens on this machine only
+WORD = re.compile(r"“([^”]+)”")
+
+
+def name_of(user: User | PersistedUser | None) -> str | None:
+    """The warehouse's name for who is signed in; None for the local operator."""
+    return None if user is None or user.metadata.get("provider") == LOCAL else user.identifier
+
+
+class ChartElement(Element):
+    """A chart that the page fetches when it draws it, so that nothing of the data is kept with the chat."""
+
+    type: ClassVar[ElementType] = "plotly"
+
+
+@dataclass
+class Chat:
+    """The handlers of one server's chats."""
+
+    desk: Desk
+    stop: Callable[[str], bool] = field(default=lambda name: False)
+
+    def register(self) -> None:
+        """Hands the events to Chainlit."""
+        cl.on_chat_start(self.start)
+        cl.on_message(self.message)
+        cl.on_stop(self.stopped)
+        cl.set_starters(self.starters)
+        for name, callback in (("change", self.change), ("run_sql", self.run_sql)):
+            cl.action_callback(name)(callback)
+
+    # --- events -----------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        lines = await asyncio.to_thread(briefing.lines, self.desk, who())
+        if lines:
+            await briefing_message(lines).send()
+
+    async def starters(self, user: User | None = None, language: str | None = None) -> list[cl.Starter]:
+        asked = await asyncio.to_thread(briefing.questions, self.desk, name_of(user))
+        return [cl.Starter(label=question, message=question) for question in asked]
+
+    async def message(self, message: cl.Message) -> None:
+        user, thread = who(), cl.context.session.thread_id
+        answer = await self._off_loop(self.desk.ask, message.content, user, thread)
+        await self._show(answer)
+
+    async def change(self, action: cl.Action) -> None:
+        user, thread = who(), cl.context.session.thread_id
+        answer_id, key = str(action.payload.get("answer_id")), str(action.payload.get("key"))
+        try:
+            words = await asyncio.to_thread(self.desk.words, answer_id, key, user)
+        except AssistantError as error:
+            await say(str(error))
+            return
+        await asked(words[:1].upper() + words[1:])
+        await self._show(await self._off_loop(self.desk.change, answer_id, key, user, thread))
+
+    async def run_sql(self, action: cl.Action) -> None:
+        user, thread = who(), cl.context.session.thread_id
+        sql = str(action.payload.get("sql", ""))
+        await asked("Run my SQL")
+        answer = await self._off_loop(self.desk.run, sql, user, thread)
+        await self._show(answer, original=str(action.payload.get("answer_id") or "") or None)
+
+    async def stopped(self) -> None:
+        self.stop(cl.context.session.id)
+
+    # --- drawing ----------------------------------------------------------------------------------
+
+    async def _off_loop(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
+        with stoppable(cl.context.session.id):
+            return await asyncio.to_thread(call, *arguments)
+
+    async def _show(self, answer: Answer, original: str | None = None) -> None:
+        if answer.status == "clarify" and answer.clarify:
+            options = [{"label": o, "text": choice(answer, o)} for o in answer.clarify.options]
+            await choices(answer.clarify.question, options)
+        elif answer.status != "answered":
+            await self._refuse(answer)
+        else:
+            await self._steps(answer)
+            await self._answer(answer, original)
+
+    async def _steps(self, answer: Answer) -> None:
+        async with cl.Step(name="How this was answered", type="tool", show_input=False) as whole:
+            for name, content in await asyncio.to_thread(payload.steps, answer, self.desk, who()):
+                async with cl.Step(name=name, type="tool", show_input=False) as step:
+                    step.output = content
+            whole.output = ""
+
+    async def _answer(self, answer: Answer, original: str | None) -> None:
+        props: dict[str, Any] = {"answer_id": answer.answer_id}
+        if original:
+            props["difference"] = await asyncio.to_thread(difference, self.desk, answer, original, who())
+        elements: list[Element] = [cl.CustomElement(name="Answer", props=props, display="inline")]
+        if payload.picture(answer, self.desk) is not None:
+            url = f"/answers/{answer.answer_id}/chart"
+            elements.insert(0, ChartElement(name="chart", url=url, mime="application/json", display="inline"))
+        await cl.Message(content=payload.text(answer.answer), elements=elements).send()
+
+    async def _refuse(self, answer: Answer) -> None:
+        asked = await asyncio.to_thread(briefing.questions, self.desk, who())
+        options = [{"label": question, "text": question} for question in asked[:4]]
+        said = answer.error or "That can't be answered."
+        await choices(said, options, "You could ask" if answer.status == "refused" else "")
+
+
+def who() -> str | None:
+    return name_of(cl.context.session.user)
+
+
+async def say(words: str) -> None:
+    await cl.Message(content=payload.text(words)).send()
+
+
+async def asked(words: str) -> None:
+    """A click, shown as what it asks."""
+    user = cl.context.session.user
+    name = user.display_name or user.identifier if user else "You"
+    await cl.Message(content=words, type="user_message", author=name).send()
+
+
+async def choices(words: str, options: list[dict[str, str]], title: str = "") -> None:
+    """Words, and buttons that ask."""
+    elements = [cl.CustomElement(name="Choices", props={"options": options, "title": title})] if options else []
+    await cl.Message(content=payload.text(words), elements=elements).send()
+
+
+def briefing_message(lines: list[briefing.Line]) -> cl.Message:
+    props = {"lines": [{"text": line.text, "question": line.question} for line in lines]}
+    content = f"**{chainlit_config.ui.name}** · what is worth knowing today"
+    return cl.Message(content=content, elements=[cl.CustomElement(name="Briefing", props=props, display="inline")])
+
+
+def choice(answer: Answer, option: str) -> str:
+    """What an option asks: the question with its unknown word replaced, or the option itself."""
+    assert answer.clarify
+    for word in WORD.findall(answer.clarify.question):
+        pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE)
+        if pattern.search(answer.question):
+            return pattern.sub(lambda _: option, answer.question, count=1)
+    return option
+
+
+def difference(desk: Desk, answer: Answer, original: str, user: str | None) -> str:
+    """How the rows differ from those of the answer whose SQL was edited."""
+    try:
+        earlier = desk.recall(original, user).answer
+    except AssistantError:
+        return ""
+    before, after = set(map(repr, earlier.rows)), set(map(repr, answer.rows))
+    if before == after and len(earlier.rows) == len(answer.rows):
+        return "The same rows as the original."
+    return (
+        f"{len(after - before):,} of {len(answer.rows):,} rows are not in the original; "
+        f"{len(before - after):,} of its {len(earlier.rows):,} are not here."
+    )

@@ -1,0 +1,211 @@
+"""Desk: where the web's questions are put, and where given answers are found again. Knows no browser.
+
+Rows are remembered for the newest answers only; an older answer is made again from its record, under what its
+reader may see now.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+
+from ulid import ULID
+
+from assistant.assistant import Assistant, check_planned
+from assistant.engines.engine import Engine
+from assistant.errors import AssistantError, Clarify, Refused
+from assistant.semantics.calendar import Now
+from assistant.sql import compile as sql_compile
+from assistant.surfaces.web import changes
+from assistant.values import (
+    Answer,
+    AnswerColumn,
+    CheckedQuery,
+    Clarification,
+    QueryPlan,
+    Question,
+    Reading,
+    Rows,
+)
+
+REMEMBERED = 64
+_stoppable: ContextVar[str | None] = ContextVar("stoppable", default=None)
+
+
+class StoppableEngine:
+    """An Engine whose statements carry the name of the chat they run for, so that its stop button finds them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.dialect = engine.dialect
+
+    def run(self, query: CheckedQuery, owner: str | None = None, query_id: str | None = None) -> Rows:
+        return self._engine.run(query, owner or _stoppable.get(), query_id or _stoppable.get())
+
+    def cancel(self, query_id: str) -> bool:
+        return self._engine.cancel(query_id)
+
+    def close(self) -> None:
+        self._engine.close()
+
+
+@contextmanager
+def stoppable(name: str) -> Iterator[None]:
+    """Statements inside run under this name: `engine.cancel(name)` stops them."""
+    token = _stoppable.set(name)
+    try:
+        yield
+    finally:
+        _stoppable.reset(token)
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """An answer found again; `renewed` when its rows were read anew from data loaded since."""
+
+    answer: Answer
+    renewed: bool = False
+
+
+class Desk:
+    """Answers for people at browsers. `today` fixes the day for demonstrations; None is the real one."""
+
+    def __init__(self, assistant: Assistant, today: date | None = None) -> None:
+        self.assistant = assistant
+        self._today = today
+        self._recent: OrderedDict[str, Answer] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def today(self) -> date:
+        return self._today or datetime.now(UTC).date()
+
+    def ask(self, text: str, user: str | None, thread: str | None) -> Answer:
+        """One answer to a question in words."""
+        return self._keep(self.assistant.ask(Question(text, user, thread, self.today)))
+
+    def change(self, answer_id: str, key: str, user: str | None, thread: str | None) -> Answer:
+        """The answer of `answer_id` with one thing changed. Raises Refused when there is no such change."""
+        earlier = self.recall(answer_id, user).answer
+        found = changes.find(key, earlier.plan, self._model, self.now(earlier.plan)) if earlier.plan else None
+        if found is None:
+            raise Refused("This change can't be made to that answer any more; ask in words instead.")
+        return self._keep(self._recorded(found.plan, Question(found.words, user, thread, self.today)))
+
+    def words(self, answer_id: str, key: str, user: str | None) -> str:
+        """What a change asks, in words. Raises Refused when there is no such change."""
+        earlier = self.recall(answer_id, user).answer
+        found = changes.find(key, earlier.plan, self._model, self.now(earlier.plan)) if earlier.plan else None
+        if found is None:
+            raise Refused("This change can't be made to that answer any more; ask in words instead.")
+        return found.words
+
+    def run(self, sql: str, user: str | None, thread: str | None) -> Answer:
+        """The rows of a reader's own SQL, through the guard and under their row policy. Recorded."""
+        started = time.perf_counter()
+        answer_id = str(ULID())
+        try:
+            checked, rows = self.assistant.run(sql, user)
+            answer = Answer(
+                "answered",
+                answer_id,
+                sql,
+                answer=f"Your statement returned {len(rows.rows):,} row{'' if len(rows.rows) == 1 else 's'}.",
+                columns=tuple(_column(n, t) for n, t in zip(rows.columns, rows.types, strict=True)),
+                rows=rows.rows,
+                truncated=rows.truncated,
+                sql=checked.sql,
+                planner="sql",
+                assumptions=tuple(lint.message for lint in checked.warnings),
+                timings_ms={"execute": round(rows.milliseconds, 1)},
+            )
+        except AssistantError as error:
+            answer = _failed(error, answer_id, sql)
+        answer = replace(answer, timings_ms={**answer.timings_ms, "total": _since(started)}, user=user, thread=thread)
+        self.assistant.ledger.record(answer, self.assistant.surface, self.assistant.warehouse.catalog.data_version)
+        return self._keep(answer)
+
+    def recall(self, answer_id: str, user: str | None) -> Recalled:
+        """An answer that was given to this very user. Raises Refused when there is none."""
+        with self._lock:
+            held = self._recent.get(answer_id)
+        if held is not None and held.user == user:
+            return Recalled(held)
+        record = next(iter(self.assistant.ledger.answers(answer_id)), None)
+        if record is None or record["user"] != user or record["status"] != "answered":
+            raise Refused("There is no such answer, or it was not given to you.")
+        question = Question(record["question"], user, record["thread"], self.today)
+        if record["plan"]:
+            answer = self._planned(QueryPlan.model_validate(record["plan"]), question, answer_id)
+        else:
+            checked, rows = self.assistant.run(record["sql"], user)
+            columns = tuple(_column(n, t) for n, t in zip(rows.columns, rows.types, strict=True))
+            answer = Answer(
+                "answered", answer_id, question.text, columns=columns, rows=rows.rows, sql=checked.sql, planner="sql"
+            )
+        version = self.assistant.warehouse.catalog.data_version
+        return Recalled(self._keep(replace(answer, user=user)), record["data_version"] != version)
+
+    def now(self, plan: QueryPlan) -> Now:
+        """What is loaded for the plan's dataset, beside today."""
+        house = self.assistant.warehouse
+        days = house.catalog.days.get(house.model.datasets[plan.dataset].loaded_from)
+        return Now(self.today, days.first if days else self.today, days.last if days else self.today)
+
+    # --- plans -------------------------------------------------------------------------------------
+
+    @property
+    def _model(self) -> changes.SemanticModel:
+        return self.assistant.warehouse.model
+
+    def _recorded(self, plan: QueryPlan, question: Question) -> Answer:
+        started = time.perf_counter()
+        answer_id = str(ULID())
+        try:
+            answer = self._planned(plan, question, answer_id)
+        except AssistantError as error:
+            answer = _failed(error, answer_id, question.text)
+        timings = {**answer.timings_ms, "total": _since(started)}
+        answer = replace(answer, thread=question.thread, user=question.user, timings_ms=timings)
+        self.assistant.ledger.record(answer, self.assistant.surface, self.assistant.warehouse.catalog.data_version)
+        return answer
+
+    def _planned(self, plan: QueryPlan, question: Question, answer_id: str) -> Answer:
+        """As Assistant._answer does, from a plan that is there already."""
+        core = self.assistant
+        house, access = core.warehouse, core.access(question.user)
+        statement = sql_compile.compile(plan, house.model, house.catalog, core.vocabulary.calendar.fiscal_start)
+        rows = core.engine.run(check_planned(statement.tree, access), owner=question.user)
+        told = core._told(question, answer_id, Reading(plan, 1.0), statement, rows, house, access)
+        return replace(told, timings_ms={"execute": round(rows.milliseconds, 1)})
+
+    def _keep(self, answer: Answer) -> Answer:
+        with self._lock:
+            self._recent[answer.answer_id] = answer
+            self._recent.move_to_end(answer.answer_id)
+            while len(self._recent) > REMEMBERED:
+                self._recent.popitem(last=False)
+        return answer
+
+
+def _failed(error: AssistantError, answer_id: str, text: str) -> Answer:
+    if isinstance(error, Clarify):
+        return Answer("clarify", answer_id, text, clarify=Clarification(error.question, error.options))
+    return Answer("refused" if isinstance(error, Refused) else "error", answer_id, text, error=str(error))
+
+
+def _column(name: str, kind: str) -> AnswerColumn:
+    """A column of somebody's SQL: what it is can only be told from its type."""
+    if kind.startswith(("DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "BIGINT", "INTEGER", "UBIGINT", "UINTEGER")):
+        return AnswerColumn(name, "metric")
+    return AnswerColumn(name, "time" if kind.startswith(("DATE", "TIMESTAMP")) else "dimension")
+
+
+def _since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 1)

@@ -1,0 +1,174 @@
+"""The web application around Chainlit's own: answers' data for the page, files, and what a browser may load.
+
+Every route asks for the answer on behalf of the signed-in user; the desk decides who sees it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, NamedTuple
+from urllib.parse import urlsplit
+
+import chainlit.server
+from anyio import to_thread
+from chainlit.auth import get_current_user
+from chainlit.config import config as chainlit_config
+from chainlit.user import PersistedUser, User
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from assistant.errors import AssistantError
+from assistant.surfaces.web import payload
+from assistant.surfaces.web.chat import Chat, name_of
+from assistant.surfaces.web.desk import Desk, Recalled
+from assistant.telling.chart import to_plotly
+from assistant.telling.table import to_csv, to_xlsx
+
+SignedIn = Annotated[User | PersistedUser | None, Depends(get_current_user)]
+FOREIGN = re.compile(r"<link\b[^>]*\bhref=\"https?://[^>]*>", re.DOTALL)
+# Chainlit compiles custom elements in the browser, hence 'unsafe-eval'; nothing may come from another host.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = (
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+)
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+routes = APIRouter()
+
+
+class Asked(NamedTuple):
+    """An answer found again for who asks."""
+
+    recalled: Recalled
+    desk: Desk
+    user: str | None
+
+
+async def asked_for(request: Request, answer_id: str, user: SignedIn) -> Asked:
+    """Status 404 for an answer that is not this user's, whether or not it exists."""
+    desk, who = request.app.state.desk, name_of(user)
+    try:
+        return Asked(await to_thread.run_sync(desk.recall, answer_id, who), desk, who)
+    except AssistantError as error:
+        raise HTTPException(404, str(error)) from None
+
+
+Answered = Annotated[Asked, Depends(asked_for)]
+
+
+@routes.get("/answers/{answer_id}")
+async def panel(asked: Answered) -> Response:
+    return _private(JSONResponse(await to_thread.run_sync(payload.panel, *asked)))
+
+
+@routes.get("/answers/{answer_id}/chart")
+async def chart(asked: Answered) -> Response:
+    drawn = payload.picture(asked.recalled.answer, asked.desk)
+    if drawn is None:
+        raise HTTPException(404, "This answer has no chart.")
+    return _private(JSONResponse(to_plotly(drawn)))
+
+
+@routes.get("/answers/{answer_id}/lineage")
+async def lineage(asked: Answered) -> Response:
+    found = await to_thread.run_sync(payload.lineage, asked.recalled.answer, asked.desk, asked.user)
+    return _private(JSONResponse(found))
+
+
+@routes.get("/answers/{answer_id}/csv")
+async def csv(asked: Answered) -> Response:
+    answer = asked.recalled.answer
+    content = await to_thread.run_sync(to_csv, answer.columns, answer.rows)
+    return _file(content.encode(), "text/csv; charset=utf-8", answer.answer_id, "csv")
+
+
+@routes.get("/answers/{answer_id}/xlsx")
+async def xlsx(asked: Answered) -> Response:
+    answer = asked.recalled.answer
+    book = await to_thread.run_sync(to_xlsx, answer.columns, answer.rows)
+    return _file(book, XLSX, answer.answer_id, "xlsx")
+
+
+@routes.get("/ready")
+async def ready(request: Request) -> Response:
+    """Whether questions can be answered now: the warehouse opens."""
+    desk = request.app.state.desk
+    try:
+        await to_thread.run_sync(lambda: desk.assistant.warehouse)
+    except AssistantError as error:
+        return JSONResponse({"ready": False, "why": str(error)}, 503)
+    return JSONResponse({"ready": True})
+
+
+def application(desk: Desk, chat: Chat, hosts: frozenset[str]) -> FastAPI:
+    """The whole web application. hosts: the names it may be called by; empty allows any (behind a proxy)."""
+    own_page()
+    chat.register()
+    # The reader's system decides. The page knows this value, Chainlit's check of its settings file does not.
+    chainlit_config.ui.default_theme = "system"  # type: ignore[assignment]
+    app = FastAPI(title="askcost", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.desk = desk
+    app.include_router(routes)
+    app.mount("/", chainlit.server.app)
+    app.add_middleware(Gate, hosts=hosts)
+    return app
+
+
+def own_page() -> None:
+    """Chainlit's page without links to other hosts: the network may be closed, and nobody else is told."""
+    original = chainlit.server.get_html_template
+
+    def template(root_path: str) -> str:
+        return FOREIGN.sub("", original(root_path))
+
+    chainlit.server.get_html_template = template
+
+
+class Gate:
+    """Lets in requests for this host from its own pages only, and says what a page may load.
+
+    A page elsewhere can point its name at this machine or open a socket to it; neither gets an answer.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
+        self.app, self.hosts = app, hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        host = headers.get(b"host", b"").decode("latin-1").lower()
+        origin = headers.get(b"origin", b"").decode("latin-1").lower()
+        named = urlsplit(f"//{host}").hostname or ""
+        if (self.hosts and named not in self.hosts) or (origin and urlsplit(origin).netloc != host):
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})
+            else:
+                await Response("This address is not served here.", 403)(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *HEADERS]
+            await send(message)
+
+        await self.app(scope, receive, guarded)
+
+
+def _private(response: Response) -> Response:
+    response.headers["cache-control"] = "no-store"
+    return response
+
+
+def _file(content: bytes, kind: str, answer_id: str, ending: str) -> Response:
+    name = f"askcost-{answer_id}.{ending}"
+    return _private(Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'}))

@@ -1,0 +1,190 @@
+"""An answer as the page draws it: plain JSON of texts already written for people. Knows no HTML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from assistant.errors import AssistantError
+from assistant.sql import explain
+from assistant.surfaces.web import changes
+from assistant.surfaces.web.desk import Desk, Recalled
+from assistant.telling.chart import Chart, draw
+from assistant.telling.figures import currency_of, figure
+from assistant.telling.table import plain
+from assistant.values import Answer, AnswerColumn, Grain
+
+MOST_ROWS = 1_000
+MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&:$^=])")
+WORD_JOINER = "\u2060"  # has no width; a link that is not one has to be broken by something
+
+
+def text(words: str) -> str:
+    """Words as Markdown that shows them as they are: no emphasis, no HTML, no links from what the data says."""
+    clean = plain(words)
+    clean = re.sub(r"(?i)(https?|ftp|mailto|xmpp):", rf"\1{WORD_JOINER}:", clean)
+    clean = re.sub(r"(?i)\bwww\.", f"www{WORD_JOINER}.", clean)
+    clean = re.sub(r"(?<=\S)@(?=\S)", f"@{WORD_JOINER}", clean)
+    return MARKDOWN.sub(r"\\\1", clean)
+
+
+def code(source: str, language: str = "") -> str:
+    """Source as a fenced block that nothing inside it can end."""
+    longest = max((len(run) for run in re.findall(r"`+", source)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{source}\n{fence}"
+
+
+def picture(answer: Answer, desk: Desk) -> Chart | None:
+    """The chart of an answer, or None."""
+    if answer.plan is None:
+        return draw(answer.columns, answer.rows, None, additive=False)
+    model = desk.assistant.warehouse.model
+    additive = model.metric(answer.plan.metrics[0]).additive and answer.plan.average is None
+    title = " and ".join(model.metric(m).label for m in answer.plan.metrics)
+    return draw(answer.columns, answer.rows, answer.plan, additive, title[:1].upper() + title[1:])
+
+
+def panel(recalled: Recalled, desk: Desk, user: str | None) -> dict[str, Any]:
+    """Everything under an answer's sentence: table, reading, assumptions, SQL, what it took."""
+    answer = recalled.answer
+    model = desk.assistant.warehouse.model
+    plan = answer.plan
+    now = desk.now(plan) if plan else None
+    return {
+        "answer_id": answer.answer_id,
+        "columns": [_head(column, answer.rows, at) for at, column in enumerate(answer.columns)],
+        "rows": cells(answer),
+        "row_count": len(answer.rows),
+        "truncated": answer.truncated,
+        "chips": [_chip(chip) for chip in changes.chips(plan, model, now)] if plan and now else [],
+        "follow_ups": [{"key": c.key, "label": c.label} for c in changes.follow_ups(plan, model)] if plan else [],
+        "assumptions": [plain(line) for line in answer.assumptions],
+        "sql": explain.format(answer.sql) if answer.sql else "",
+        "verified": answer.planner != "sql",
+        "policy": desk.assistant.access(user).note,
+        "quiet": quiet(answer, desk),
+        "renewed": recalled.renewed,
+    }
+
+
+def lineage(answer: Answer, desk: Desk, user: str | None) -> list[dict[str, Any]]:
+    """Each column's definition and sources. Slow (20 ms a column), so only when somebody opens it."""
+    if not answer.sql:
+        return []
+    access = desk.assistant.access(user)
+    found = explain.explain(desk.assistant.check(answer.sql, user), access)
+    return [{"column": d.column, "definition": d.definition, "sources": list(d.sources)} for d in found]
+
+
+def cells(answer: Answer) -> list[list[str]]:
+    """The first rows as texts: amounts as figures.py writes them, days by their bucket."""
+    grain = answer.plan.grain if answer.plan else None
+    money = next((i for i, c in enumerate(answer.columns) if c.name == "currency"), None)
+    return [
+        [
+            _cell(value, column, grain, str(row[money]) if money is not None and row[money] else None)
+            for value, column in zip(row, answer.columns, strict=True)
+        ]
+        for row in answer.rows[:MOST_ROWS]
+    ]
+
+
+def quiet(answer: Answer, desk: Desk) -> str:
+    """`24 rows · 12 ms · 0 tokens · $0.00 · data to 14 Oct 2026`."""
+    rows = len(answer.rows)
+    parts = [f"{rows:,} row{'' if rows == 1 else 's'}"]
+    if total := answer.timings_ms.get("total"):
+        parts.append(f"{total / 1000:.1f} s" if total >= 1000 else f"{total:.0f} ms")
+    used = answer.tokens.input + answer.tokens.output
+    parts.append(f"{used:,} tokens")
+    if used:
+        cost = answer.tokens.cost_usd
+        parts.append("price of the model unknown" if cost is None else f"${cost:.4f}")
+    if newest := loaded_to(answer, desk):
+        parts.append(f"data to {newest.day} {newest:%b %Y}")
+    if answer.planner == "sql":
+        parts.append("your own SQL, unverified")
+    return " · ".join(parts)
+
+
+def loaded_to(answer: Answer, desk: Desk) -> date | None:
+    """The newest loaded day of what the answer was read from."""
+    house = desk.assistant.warehouse
+    table = house.model.datasets[answer.plan.dataset].loaded_from if answer.plan else "cost_and_usage"
+    days = house.catalog.days.get(table)
+    return days.last if days else None
+
+
+def steps(answer: Answer, desk: Desk, user: str | None) -> list[tuple[str, str]]:
+    """What happened on the way, in order: a name and its content as Markdown."""
+    if answer.status != "answered" or not answer.sql:
+        return []
+    understood = [text(answer.understood)] if answer.understood else ["The statement was given as SQL."]
+    understood += [f"- {text(line)}" for line in answer.assumptions]
+    try:
+        checked = desk.assistant.check(answer.sql, user)
+    except AssistantError as error:
+        checks = [text(str(error))]
+    else:
+        checks = ["One read-only statement; every table, column and function in it is known."]
+        checks.append(f"- Tables: {text(', '.join(checked.tables))}")
+        if checked.functions:
+            checks.append(f"- Functions: {text(', '.join(checked.functions))}")
+        checks.append(f"- Row policy: {text(checked.policy or 'none')}")
+        checks += [f"- {text(lint.message)}" for lint in checked.warnings]
+    count = f"{len(answer.rows):,} row{'' if len(answer.rows) == 1 else 's'}"
+    cut = " (the first; there were more)" if answer.truncated else ""
+    took = answer.timings_ms.get("execute", 0)
+    return [
+        ("Understood", "\n".join(understood)),
+        ("SQL", code(explain.format(answer.sql), "sql")),
+        ("Checked", "\n".join(checks)),
+        ("Ran", f"{count}{cut} in {took:,.0f} ms on DuckDB, read-only."),
+        ("Told", "Every figure in the text stands in the rows or follows from them. Answer "
+                 f"`{answer.answer_id}`."),
+    ]  # fmt: skip
+
+
+def _head(column: AnswerColumn, rows: Sequence[Sequence[Any]], at: int) -> dict[str, Any]:
+    name = plain(column.name).replace("_", " ")
+    unit = currency_of(column.unit)
+    return {"label": name, "unit": unit or "", "number": column.kind == "metric"}
+
+
+def _chip(chip: changes.Chip) -> dict[str, Any]:
+    return {
+        "part": chip.part,
+        "label": plain(chip.label),
+        "changes": [{"key": c.key, "label": plain(c.label)} for c in chip.changes],
+    }
+
+
+def _cell(value: Any, column: AnswerColumn, grain: Grain | None, currency: str | None) -> str:
+    if value is None:
+        return "–" if column.kind == "metric" else "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float | Decimal):
+        if column.kind != "metric":
+            return str(value)
+        return figure(value, column.unit or currency)
+    if isinstance(value, date):
+        return day(value, grain)
+    return plain(str(value))
+
+
+def day(value: date, grain: Grain | None) -> str:
+    """A bucket's first day, as its grain is called."""
+    if grain is Grain.MONTH:
+        return f"{value:%b %Y}"
+    if grain is Grain.QUARTER:
+        return f"Q{(value.month + 2) // 3} {value.year}"
+    if grain is Grain.YEAR:
+        return str(value.year)
+    if isinstance(value, datetime) and value.time() != datetime.min.time():
+        return value.isoformat(" ")
+    return value.isoformat()[:10]

@@ -1,0 +1,190 @@
+// The panel under an answer: chips, table, assumptions, SQL, downloads. All texts come ready; nothing is HTML.
+import { useEffect, useState } from 'react'
+import { Button } from '@/components/ui/button'
+import { DropdownMenu, DropdownMenuContent, DropdownMenuItem, DropdownMenuTrigger } from '@/components/ui/dropdown-menu'
+import { ChevronDown, Download } from 'lucide-react'
+
+const PAGE = 12
+
+function number(text) {
+  const value = parseFloat(String(text).replace(/[^\d.eE-]/g, ''))
+  return Number.isNaN(value) ? -Infinity : value
+}
+
+function Table({ panel }) {
+  const [sort, setSort] = useState(null)
+  const [shown, setShown] = useState(PAGE)
+  let rows = panel.rows
+  if (sort) {
+    const numeric = panel.columns[sort.at].number
+    rows = [...rows].sort((a, b) => {
+      const order = numeric ? number(a[sort.at]) - number(b[sort.at]) : a[sort.at].localeCompare(b[sort.at])
+      return sort.down ? -order : order
+    })
+  }
+  const turn = (at) => setSort((old) => ({ at, down: old && old.at === at ? !old.down : panel.columns[at].number }))
+  const order = (at) => (sort && sort.at === at ? (sort.down ? 'descending' : 'ascending') : 'none')
+  return (
+    <div>
+      <div className="ac-scroll" tabIndex={0} role="region" aria-label="Result table">
+        <table className="ac-table" data-testid="answer-table">
+          <thead>
+            <tr>
+              {panel.columns.map((column, at) => (
+                <th key={at} scope="col" aria-sort={order(at)} className={column.number ? 'ac-number' : ''}>
+                  <button type="button" onClick={() => turn(at)}>
+                    {column.label}
+                    {column.unit ? ` (${column.unit})` : ''}
+                    <span aria-hidden="true">{order(at) === 'none' ? '' : sort.down ? ' ↓' : ' ↑'}</span>
+                  </button>
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.slice(0, shown).map((row, line) => (
+              <tr key={line}>
+                {row.map((cell, at) => (
+                  <td key={at} dir={panel.columns[at].number ? 'ltr' : 'auto'} title={cell.length > 48 ? cell : undefined}
+                    className={panel.columns[at].number ? 'ac-number' : 'ac-name'}>{cell}</td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <div className="ac-row">
+        {shown < rows.length ? (
+          <Button variant="ghost" size="sm" onClick={() => setShown(rows.length > shown + 100 ? shown + 100 : rows.length)}>
+            {`Show more of ${panel.row_count.toLocaleString('en-US')} rows`}
+          </Button>
+        ) : null}
+        {['csv', 'xlsx'].map((ending) => (
+          <a key={ending} className="ac-link" data-testid={`download-${ending}`} download
+            href={`/answers/${panel.answer_id}/${ending}`}>
+            <Download size={14} aria-hidden="true" /> {ending === 'csv' ? 'CSV' : 'Excel'}
+          </a>
+        ))}
+        {panel.truncated ? <span className="ac-quiet">There were more rows; these are the first.</span> : null}
+        {panel.rows.length < panel.row_count ? <span className="ac-quiet">The files have all rows.</span> : null}
+      </div>
+    </div>
+  )
+}
+
+function Chips({ panel, onChange, busy }) {
+  return (
+    <div className="ac-row" role="group" aria-label="Understood as; each part can be changed">
+      {panel.chips.map((chip, at) => (
+        <DropdownMenu key={at}>
+          <DropdownMenuTrigger asChild>
+            <button type="button" className="ac-chip" dir="auto" disabled={busy} data-testid={`chip-${chip.part}`}
+              title="Change this and ask again">
+              {chip.label} <ChevronDown size={12} aria-hidden="true" />
+            </button>
+          </DropdownMenuTrigger>
+          <DropdownMenuContent align="start" className="ac-menu">
+            {chip.changes.map((change) => (
+              <DropdownMenuItem key={change.key} data-testid={`change-${change.key}`} onSelect={() => onChange(change.key)}>
+                <span dir="auto">{change.label}</span>
+              </DropdownMenuItem>
+            ))}
+          </DropdownMenuContent>
+        </DropdownMenu>
+      ))}
+    </div>
+  )
+}
+
+function Sql({ panel }) {
+  const [text, setText] = useState(panel.sql)
+  const [lineage, setLineage] = useState(null)
+  const [busy, setBusy] = useState(false)
+  const run = async () => {
+    setBusy(true)
+    try {
+      await callAction({ name: 'run_sql', payload: { sql: text, answer_id: panel.answer_id } })
+    } finally {
+      setBusy(false)
+    }
+  }
+  const explain = async () => {
+    const reply = await fetch(`/answers/${panel.answer_id}/lineage`)
+    setLineage(reply.ok ? await reply.json() : [])
+  }
+  return (
+    <details className="ac-sql" data-testid="sql" onToggle={(e) => (e.currentTarget.open && lineage === null ? explain() : null)}>
+      <summary>SQL{panel.verified ? '' : ' (your own)'}</summary>
+      <textarea aria-label="SQL, can be edited" spellCheck={false} value={text} data-testid="sql-text"
+        rows={Math.min(24, text.split('\n').length + 1)} onChange={(e) => setText(e.target.value)} />
+      <div className="ac-row">
+        <Button size="sm" disabled={busy || !text.trim()} onClick={run} data-testid="sql-run">{busy ? 'Running…' : 'Run'}</Button>
+        <Button size="sm" variant="ghost" disabled={text === panel.sql} onClick={() => setText(panel.sql)}>Reset</Button>
+        <span className="ac-quiet">
+          DuckDB, read-only. Checked before it runs.{panel.policy ? ` Row policy: ${panel.policy}` : ''}
+        </span>
+      </div>
+      {lineage && lineage.length ? (
+        <table className="ac-table ac-lineage">
+          <thead><tr><th scope="col">Column</th><th scope="col">How it is made</th><th scope="col">From</th></tr></thead>
+          <tbody>
+            {lineage.map((one, at) => (
+              <tr key={at}><td>{one.column}</td><td><code>{one.definition}</code></td><td>{one.sources.join(', ')}</td></tr>
+            ))}
+          </tbody>
+        </table>
+      ) : null}
+    </details>
+  )
+}
+
+export default function Answer() {
+  const [panel, setPanel] = useState(null)
+  const [problem, setProblem] = useState('')
+  const [busy, setBusy] = useState(false)
+  useEffect(() => {
+    let gone = false
+    fetch(`/answers/${encodeURIComponent(props.answer_id)}`)
+      .then(async (reply) => {
+        const body = await reply.json()
+        if (gone) return
+        if (reply.ok) setPanel(body)
+        else setProblem(typeof body.detail === 'string' ? body.detail : 'The table can’t be shown just now.')
+      })
+      .catch(() => gone || setProblem('The server can’t be reached; reload the page in a moment.'))
+    return () => { gone = true }
+  }, [props.answer_id])
+  if (problem) return <p className="ac-quiet" role="status">{problem}</p>
+  if (!panel) return <p className="ac-quiet" role="status">Fetching the table…</p>
+  const change = async (key) => {
+    setBusy(true)
+    try {
+      await callAction({ name: 'change', payload: { answer_id: panel.answer_id, key } })
+    } finally {
+      setBusy(false)
+    }
+  }
+  return (
+    <div className="ac-answer" data-testid="answer">
+      {props.difference ? <p className="ac-note">{props.difference}</p> : null}
+      {panel.renewed ? <p className="ac-note">Data was loaded since this was asked; chart and table show what it says now.</p> : null}
+      {panel.chips.length ? <Chips panel={panel} onChange={change} busy={busy} /> : null}
+      {panel.rows.length ? <Table panel={panel} /> : null}
+      {panel.assumptions.length ? (
+        <ul className="ac-assumptions" aria-label="Assumptions">
+          {panel.assumptions.map((line, at) => <li key={at} dir="auto">{line}</li>)}
+        </ul>
+      ) : null}
+      {panel.follow_ups.length ? (
+        <div className="ac-row" role="group" aria-label="Ask next">
+          {panel.follow_ups.map((one) => (
+            <Button key={one.key} size="sm" variant="outline" disabled={busy} data-testid={`next-${one.key}`}
+              onClick={() => change(one.key)}>{one.label}</Button>
+          ))}
+        </div>
+      ) : null}
+      {panel.sql ? <Sql panel={panel} /> : null}
+      <p className="ac-quiet" data-testid="quiet">{panel.quiet}</p>
+    </div>
+  )
+}
