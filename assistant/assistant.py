@@ -177,7 +177,7 @@ class Assistant:
                 context=context,
                 access=access,
                 run=run,
-                check=lambda text: guard.check(text, access),
+                check=lambda text: check_written(text, access, house),
                 meter=talk,
             )
         )
@@ -306,6 +306,15 @@ def check_planned(tree: Expr, access: Access) -> CheckedQuery:
         return guard.check(tree, access)
     except GuardRefusal as refusal:
         raise Refused(f"{refusal.message}.") from None
+
+
+def check_written(text: str, access: Access, house: Warehouse) -> CheckedQuery:
+    """A model's own statement: what the guard passes, unless it adds up currencies. Raises GuardRefusal."""
+    checked = guard.check(text, access)
+    mixed = next((w for w in lints.find(text, len(house.catalog.currencies)) if w.rule == "mixed currencies"), None)
+    if mixed is not None:
+        raise GuardRefusal(mixed.rule, mixed.message.removesuffix("."))
+    return checked
 
 
 def _who(question: Question, answer_id: str, house: Warehouse) -> Who:

@@ -203,13 +203,18 @@ def _currency(
         else:
             key = (cost.rule, cost.keys[rule.key if rule else by])
             own[key] = own.get(key, Decimal(0)) + cost.amount
+    # The same charges in another order are rounded alike.
+    own = dict(sorted(own.items(), key=lambda item: [(part is not None, part) for part in item[0]]))
+    pools = dict(sorted(pools.items()))
     amounts = [*own.values(), *pools.values()]
     cents = to_cents([Fraction(a) * 100 for a in amounts])
     for (place, consumer), amount in zip(own, cents[: len(own)], strict=True):
         rule = None if place is None else rules[place]
         line = Line(currency, rule.key if rule else by, consumer, rule.pool if rule else None, "direct", rule=place)
         money = _money(amount)
-        yield replace(line, unallocated=money) if consumer is None else replace(line, direct=money)
+        yield (
+            replace(line, method="unallocated", unallocated=money) if consumer is None else replace(line, direct=money)
+        )
     held = dict(zip(pools, cents[len(own) :], strict=True))
     for place in order:
         if place in held:

@@ -52,6 +52,7 @@ class _Attacher:
         self.negating = False
         self.readmitting = False
         self.metric_places: list[int] = []
+        self.counting = ""
 
     def run(self) -> Draft:
         self._opening()
@@ -61,6 +62,8 @@ class _Attacher:
                 continue
             self._refuse(span)
             self._attach(i, span)
+        if self.counting and not (self.draft.counted or self.draft.metrics or self.draft.units):
+            self.draft.unknown.append(self.counting)  # how many of what?
         if self.draft.share:
             self._sides_of_share()
         if self.draft.average and self.draft.average_grain is None and self.draft.grains:
@@ -449,6 +452,7 @@ class _Attacher:
 
     def _count(self, i: int) -> bool:
         """`how many teams` counts distinct values; `how many tokens` is the metric itself."""
+        self.counting = self.sentence.spans[i].text
         j = self.sentence.after(i)
         while j is not None and (
             self.sentence.spans[j].operator("empty", "filled", "count", "top") or self.sentence.spans[j].hits
@@ -547,7 +551,7 @@ class _Attacher:
             return
         each = self.sentence.each_before(i)
         grouped = self.sentence.grouped_before(i)
-        if not grouped and i > 0 and self.sentence.spans[i - 1].words == ("all",):
+        if not grouped and i > 0 and self.sentence.spans[i - 1].words == ("all",) and self.draft.metrics:
             return  # "all providers" restricts nothing and splits nothing
         if not grouped and self.sentence.limits_itself(i, meaning.names):
             return

@@ -96,9 +96,7 @@ def unambiguous(
         if name not in scope.model.dimensions[dataset.name]:
             raise Lacks(f"{dataset.label} have no tags.", ())
         if name == "any_tag" and not use.filled and "unallocated" in use.text:
-            raise Clarify(
-                "Unallocated to what?", tuple(f"cost without a {s}" for s in naming.splits(scope, dataset)[-4:])
-            )
+            raise Clarify("Unallocated to what?", tuple(f"cost with no {s}" for s in naming.tags(scope, dataset)[:4]))
         fixed.append((Filter(dimension=name, op="filled" if use.filled else "empty"), use.side))
     for names in scope.draft.units:
         if "business_metric" in scope.model.dimensions[dataset.name]:

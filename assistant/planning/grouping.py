@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from assistant.errors import Clarify
 from assistant.planning import naming, periods
 from assistant.planning.draft import DimensionUse
 from assistant.planning.scope import Scope
@@ -15,6 +16,12 @@ def split_by(scope: Scope, dataset: Dataset, base: QueryPlan | None) -> tuple[tu
     uses = untagged(scope, uses, dataset)
     uses = [u for u in uses if not (u.bare and only_introduces(scope, u, dataset))]
     names = [naming.dimension(scope, u.names, u.text, dataset) for u in uses]
+    if dataset.scope_column and draft.which and not names and not draft.values:
+        kept = [d.label for d in scope.model.dimensions[dataset.name].values()]
+        raise Clarify(
+            f"Which {dataset.label}? They are kept for the whole company and by {', '.join(kept) or 'nothing else'}.",
+            tuple(f"{scope.model.metric(dataset.default_metric).label} by {k}" for k in kept),
+        )
     names = list(dict.fromkeys(names))
     limit_per = None
     ranked = draft.descending is not None or draft.limit is not None

@@ -43,3 +43,9 @@ def splits(scope: Scope, dataset: Dataset) -> list[str]:
 
 def ranked_labels(scope: Scope, dataset: Dataset) -> list[str]:
     return [d.removesuffix("s") for d in splits(scope, dataset)[:4]]
+
+
+def tags(scope: Scope, dataset: Dataset) -> list[str]:
+    """The labels of the dimensions that were found in tags and extra columns."""
+    own = scope.model.dimensions[dataset.name].values()
+    return [d.label for d in own if (d.field or "").startswith(("Tags.", "x_"))]

@@ -56,6 +56,8 @@ def of(text: str, unknown: Sequence[str], lexicon: Lexicon, context: Context, ac
     except (Clarify, Refused):
         candidates = []
     plan = candidates[0].plan if candidates else None
+    if plan and not _open(lexicon.model.datasets[plan.dataset], lexicon, access):
+        plan = None
     kept = plan.filters + plan.part if plan and len(candidates) == 1 else ()
     datasets = _datasets(spans, plan, lexicon, access)
     loose = [w for phrase in unknown for w in words.split(phrase) if len(w) > 2]
@@ -82,13 +84,17 @@ def _named(spans: Sequence[Span], kind: str) -> list[str]:
     return list(dict.fromkeys(n for s in spans for m in s.meanings if m.kind == kind for n in m.names))
 
 
+def _open(dataset: Dataset, lexicon: Lexicon, access: Access) -> bool:
+    return lexicon.catalog.has(*dataset.tables) and all(t in access.tables for t in dataset.tables)
+
+
 def _datasets(spans: Sequence[Span], plan: QueryPlan | None, lexicon: Lexicon, access: Access) -> list[Dataset]:
     """The likeliest datasets that the user may read, in the order of schemas/."""
     metrics, dimensions = _named(spans, "metric"), _named(spans, "dimension")
     hits = {h.dataset for s in spans for h in s.hits}
     scored: dict[str, float] = {}
     for dataset in lexicon.model.datasets.values():
-        if not all(t in access.tables for t in dataset.tables) or not lexicon.catalog.has(*dataset.tables):
+        if not _open(dataset, lexicon, access):
             continue
         score = 3.0 * any(lexicon.model.metric(m).dataset == dataset.name for m in metrics)
         score += any(d in lexicon.model.dimensions[dataset.name] for d in dimensions)

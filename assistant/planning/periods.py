@@ -125,7 +125,7 @@ def _union(periods: list[Period], uses: list[TimeUse]) -> Period:
 
 def _default(dataset: Dataset, days: Days, today: date, draft: Draft) -> tuple[Period, str]:
     if dataset.grain == "month":
-        start = calendar.floor(days.last, Grain.MONTH)
+        start = calendar.floor(max(min(days.last, today), days.first), Grain.MONTH)
         period = Period(start=start, end=start + calendar.step(Grain.MONTH), unit=Grain.MONTH)
         return period, f"no period named: the newest month of {dataset.label}, {calendar.label(period)}"
     unit = {"month": Grain.MONTH, "week": Grain.WEEK, "quarter": Grain.QUARTER, "year": Grain.YEAR}.get(

@@ -100,6 +100,8 @@ class Sentence:
             return False
         if span.of("dimension") and len(span.tokens) > 1 and self.written_as_value(span):
             return True
+        if span.of("operator") and self._in_a_list(i):
+            return True  # "production and development"
         if i + 1 < len(self.spans) and self.spans[i + 1].operator("include") and not span.of("dimension"):
             return True  # "Growth only"
         if span.times:
@@ -189,6 +191,16 @@ class Sentence:
             if span.hits and self.owns(names, span.hits):
                 return i + 2
         return None
+
+    def _in_a_list(self, i: int) -> bool:
+        """Beside another value of the same dimension, joined by and, or, versus or a comma."""
+        for step in (-1, 1):
+            joint, other = i + step, i + 2 * step
+            if 0 <= other < len(self.spans) and self.spans[joint].operator("conjunction", "versus"):
+                names = [h.dimension for h in self.spans[other].hits]
+                if any(h.dimension in names for h in self.spans[i].hits):
+                    return True
+        return False
 
     def read_as_value(self, j: int) -> bool:
         span = self.spans[j]

@@ -104,7 +104,7 @@ class Lexicon:
         exact = self._hits(name, "exact")
         for line in self.vocabulary.aliases.get(name, ()):
             covered = {h.dataset for h in exact if h.scan == "primary"}
-            found = tuple(h for alias in line if alias != name for h in self._hits(alias, "alias"))
+            found = self._of_line(name, line)
             exact += tuple(h for h in found if h.dataset not in covered)
             if any(h.scan == "primary" for h in found):
                 break
@@ -115,6 +115,17 @@ class Lexicon:
                 if other != name and (found := self._hits(other, "inflected")):
                     return found
         return ()
+
+    def _of_line(self, name: str, line: Sequence[str]) -> tuple[ValueHit, ...]:
+        """The first spelling of the line that the warehouse has, and the others within the same dimensions."""
+        found: tuple[ValueHit, ...] = ()
+        for alias in line:
+            if alias == name:
+                continue
+            hits = self._hits(alias, "alias")
+            places = {(h.dataset, h.dimension) for h in found if h.scan == "primary"}
+            found += hits if not places else tuple(h for h in hits if (h.dataset, h.dimension) in places)
+        return found
 
     def partial_hits(self, words: Sequence[str]) -> tuple[ValueHit, ...]:
         """Values that contain these whole words; a family counts as one hit."""
@@ -165,8 +176,9 @@ class Lexicon:
                 continue
             if candidate[0] != word[0] and sorted(candidate) != sorted(word):
                 continue
-            if candidate in self._hollow and sorted(candidate) != sorted(word) and distance * 5 > len(word):
-                continue
+            mended = sorted(candidate) == sorted(word) or (len(candidate) > len(word) and len(word) > 4)
+            if candidate in self._small_words and not mended and (len(word) < 7 or distance > 1):
+                continue  # "black" is neither "back" nor "blank": a small word changes the whole question
             ranked.append((distance, sorted(candidate) != sorted(word), -len(candidate), candidate))
         return [(c, d) for d, _, _, c in sorted(ranked)[:limit]]
 
@@ -326,8 +338,10 @@ class Lexicon:
         return index
 
     @cached_property
-    def _hollow(self) -> set[str]:
-        return {w for phrase in self.vocabulary.ignore for w in split(phrase)}
+    def _small_words(self) -> set[str]:
+        """Words of operators and fillers."""
+        phrases = [*self.vocabulary.ignore, *(p for _, p in self.vocabulary.operator_phrases())]
+        return {w for phrase in phrases for w in split(phrase)} - {w for i in self._all for w in parts(i.value)}
 
     @cached_property
     def _spoken(self) -> set[str]:

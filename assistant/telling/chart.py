@@ -174,7 +174,7 @@ def _waterfall(
     current, previous = metrics[:2]
     moves = sorted(
         ((_name(row, dimensions, columns), _sum((row[current], _minus(row[previous])))) for row in rows),
-        key=lambda move: -abs(move[1] or 0),
+        key=lambda move: -abs(float(move[1] or 0)),
     )
     moves = [move for move in moves if move[1]]
     kept, rest = moves[:MOST_STEPS], moves[MOST_STEPS:]
@@ -454,7 +454,7 @@ def _step_text(value: Value | None, total: bool, unit: str | None) -> str:
 def _brief(value: Value, unit: str | None) -> str:
     """A value with three or four digits, where there is no room for more: $1.52M, -$1.6k."""
     for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
-        if abs(value) >= size and unit != "percent":
+        if abs(float(value)) >= size and unit != "percent":
             number = f"{abs(Decimal(str(value))) / size:.{2 if letter != 'k' else 1}f}{letter}"
             currency = currency_of(unit)
             sign = "-" if value < 0 else ""
@@ -476,7 +476,7 @@ def _number(chart: Chart) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     value = chart.series[0].values[0]
     currency = currency_of(chart.unit)
     exact = chart.unit == "count" or isinstance(value, int)
-    small = value is not None and 0 < abs(value) < 1 and not exact
+    small = value is not None and 0 < abs(float(value)) < 1 and not exact
     shape = ",.0f" if exact else ",.4r" if small else ",.1f" if chart.unit == "percent" else ",.2f"
     written = {
         "prefix": SYMBOLS.get(currency, f"{currency} ") if currency else "",

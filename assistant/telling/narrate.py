@@ -132,7 +132,11 @@ class _Story:
         elif len(self.rows) == 1:
             yield self._single(metrics)
         elif [c.name for c in self.columns if c.kind != "metric"] == ["currency"]:
-            yield f"{self.subject}{self.scope}: {' and '.join(self.shown(r, metrics[0]) for r in self.rows)}."
+            place = metrics[1] if self.plan.part else metrics[0]
+            part = " and ".join(filter_words(f, self.plan, self.model) for f in self.plan.part)
+            rows = [r for r in self.rows if r[place] is not None]
+            known = [self._at(r, place) if part else self.shown(r, place) for r in rows]
+            yield f"{part + ', share of ' if part else ''}{self.subject}{self.scope}: {' and '.join(known) or 'nothing'}."
         elif self._places("time") and not self._places("dimension"):
             yield from self._series(metrics[0])
         elif self.plan.dimensions or self._places("dimension"):

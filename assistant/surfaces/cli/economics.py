@@ -205,7 +205,7 @@ def unit_cost(
     if start and end and end <= start:
         raise Refused("--to lies before --from; give the earlier month first.")
     found = economics.unit_costs(Assistant(config, surface="cli"), name, product, start, end, user)
-    unit = f"USD per {found.metric}"
+    unit = "USD per unit"
     columns = (
         time(), metric("cost", "USD"), metric("volume", "count"), metric("unit_cost", unit),
         metric("marginal_cost", unit),

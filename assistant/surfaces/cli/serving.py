@@ -13,30 +13,58 @@ import click
 from assistant.config import ROOT, Config
 from assistant.errors import Refused
 from assistant.surfaces.cli import loading
+from assistant.surfaces.web.passwords import cookie_secret
+from assistant.surfaces.web.settings import LOOPBACK, WebSettings, beside
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 ASSETS = (".chainlit", "public", "chainlit.md")
 
 
 def serve(config: Config, host: str = "127.0.0.1", port: int = 8000, today: date | None = None) -> int:
-    """Listens until interrupted; builds the demo company first when there is no warehouse."""
-    if host not in LOOPBACK:
-        raise Refused(
-            f"Without sign-in the chat is for this machine only, and {host} is reachable from others. "
-            "Leave --host away, or set up sign-in (docs/web.md)."
-        )
+    """Listens until interrupted; builds the demo company first when there is no warehouse.
+
+    Raises Refused for an address that others can reach when nobody signs in.
+    """
+    settings = WebSettings()
+    check_reach(host, settings)
     if not config.warehouse.exists():
         click.echo(f"There is no warehouse at {config.warehouse} yet; building the demo company first.")
         loading.demo(config, 500_000, None, 7)
     folder = Path(tempfile.mkdtemp(prefix="askcost-web-"))
     try:
-        listen(config, host, port, today, folder)
+        listen(config, settings, host, port, today, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return 0
 
 
-def listen(config: Config, host: str, port: int, today: date | None, folder: Path) -> None:
+def set_password(config: Config, user: str, password: str) -> int:
+    """Lets a user of the `users` table sign in. Raises Refused for one that is not listed."""
+    from assistant.assistant import Assistant
+    from assistant.surfaces.web.passwords import Passwords
+
+    Assistant(config).access(user)
+    Passwords(beside(config, "passwords.sqlite")).set(user, password)
+    click.echo(f"{user} can sign in with the new password.")
+    return 0
+
+
+def check_reach(host: str, settings: WebSettings) -> None:
+    """Raises Refused when strangers could read costs, or name themselves as somebody else."""
+    if host in LOOPBACK:
+        return
+    if settings.sign_in == "none":
+        raise Refused(
+            f"Without sign-in the chat is for this machine only, and {host} can be reached from others. "
+            "Leave --host away, or set ASKCOST_WEB_SIGN_IN (docs/web.md)."
+        )
+    if settings.sign_in == "header" and settings.proxy_secret is None:
+        raise Refused(
+            f"{host} can be reached past the proxy that names users. Set ASKCOST_WEB_PROXY_SECRET to what the "
+            "proxy sends as x-askcost-proxy-secret, or listen on 127.0.0.1."
+        )
+
+
+def listen(config: Config, settings: WebSettings, host: str, port: int, today: date | None, folder: Path) -> None:
     """folder: private to this run; Chainlit writes beside its settings, and the program's own may be read-only."""
     for name in ASSETS:
         source = ROOT / name
@@ -45,12 +73,12 @@ def listen(config: Config, host: str, port: int, today: date | None, folder: Pat
         else:
             shutil.copyfile(source, folder / name)
     os.environ["CHAINLIT_APP_ROOT"] = str(folder)
+    os.environ["CHAINLIT_AUTH_SECRET"] = cookie_secret(beside(config, "web-secret"))
     # Chainlit reads its settings when it is imported: only now, and only here.
     import uvicorn
 
     from assistant.assistant import Assistant
     from assistant.engines.sandbox import Sandbox
-    from assistant.surfaces.web.chat import Chat
     from assistant.surfaces.web.desk import Desk, StoppableEngine
     from assistant.surfaces.web.page import application
     from assistant.values import Limits
@@ -60,9 +88,11 @@ def listen(config: Config, host: str, port: int, today: date | None, folder: Pat
     assistant = Assistant(config, engine=engine, surface="web")
     desk = Desk(assistant, today)
     try:
-        app = application(desk, Chat(desk, engine.cancel), LOOPBACK)
+        app = application(desk, settings)
         shown = f"[{host}]" if ":" in host else host
-        click.echo(f"askcost is at http://{shown}:{port}/ and asks nobody else. Ctrl-C stops it.")
+        click.echo(f"askcost is at http://{shown}:{port}/ and calls no other host. Ctrl-C stops it.")
+        if settings.sign_in == "none":
+            click.echo("Nobody signs in: whoever is at this machine sees everything, as the local operator.")
         click.echo("Try: cost by service last month")
         uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=20)
     finally:

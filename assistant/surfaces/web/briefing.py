@@ -1,31 +1,83 @@
-"""What is worth knowing before anything is asked: lines, each with the question that it answers."""
+"""What is worth knowing before anything is asked: lines, each with the question that it answers.
+
+Lines are answers to ordinary questions, under the reader's own row policy and without a language model.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Any
 
+import yaml
+
+from assistant.errors import AssistantError
 from assistant.surfaces.web.desk import Desk
+from assistant.values import Answer
+
+LOADED = re.compile(r"\s*Data is loaded up to [^.]*\.$")
 
 
 @dataclass(frozen=True)
 class Line:
+    """text: what is to be known. question: what to ask to see more."""
+
     text: str
     question: str
 
 
-QUESTIONS = (
-    "Cost last month compared to the month before",
-    "Cost by service category last month",
-    "Top 10 services last month",
-    "Monthly cost for the last 12 months",
-    "Cost by provider by month this year",
-    "Tokens by model last month",
-)
+def lines(desk: Desk, user: str | None) -> list[Line]:
+    """The briefing; only what the loaded data and the reader's rights allow. Made once a day and warehouse version."""
+    return desk.once("briefing", user, lambda: _lines(desk, user))
 
 
 def questions(desk: Desk, user: str | None) -> list[str]:
-    return list(QUESTIONS)
+    """Questions to start from, for the reader's role."""
+    try:
+        role = "executive" if user is None else desk.assistant.access(user).role
+        newest = _newest(desk)
+    except AssistantError:
+        return []
+    starters = _file(desk)["starters"]
+    asked = starters.get(role, starters["executive"])
+    return [_words(desk, question, newest) for question in asked] if newest else []
 
 
-def lines(desk: Desk, user: str | None) -> list[Line]:
-    return []
+def _lines(desk: Desk, user: str | None) -> list[Line]:
+    try:
+        desk.assistant.access(user)
+        newest = _newest(desk)
+    except AssistantError:
+        return []
+    if newest is None:
+        return []
+    found = []
+    for one in _file(desk)["lines"]:
+        question = _words(desk, one["question"], newest)
+        answer = desk.peek(question, user)
+        if answer.status == "answered" and answer.answer:
+            found.append(Line(f"{one['title']}: {_said(answer)}", question[:1].upper() + question[1:]))
+    fresh = desk.assistant.warehouse.catalog.days["cost_and_usage"].last
+    found.append(Line(f"Data: loaded up to {fresh.day} {fresh:%B %Y}.", f"Cost by provider on {newest}"))
+    return found
+
+
+def _said(answer: Answer) -> str:
+    text = LOADED.sub("", answer.answer)
+    return text[:1].lower() + text[1:] if text.startswith("The ") else text
+
+
+def _words(desk: Desk, question: str, newest: str | None) -> str:
+    currencies = desk.assistant.warehouse.catalog.currencies
+    wanted = desk.assistant.config.reporting_currency or (currencies[0] if currencies else "")
+    convertible = len(currencies) > 1 and desk.assistant.warehouse.catalog.has("fx_rates")
+    return question.format(newest=newest, currency=f" in {wanted}" if convertible else "")
+
+
+def _newest(desk: Desk) -> str | None:
+    days = desk.assistant.warehouse.catalog.days.get("cost_and_usage")
+    return f"{min(days.last, desk.today).isoformat()}" if days else None
+
+
+def _file(desk: Desk) -> Any:
+    return yaml.safe_load((desk.assistant.config.schemas / "briefing.yaml").read_text(encoding="utf-8"))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import chainlit as cl
-from chainlit.config import config as chainlit_config
 from chainlit.element import Element, ElementType
+from chainlit.types import ThreadDict
 from chainlit.user import PersistedUser, User
 
 from assistant.errors import AssistantError
@@ -19,6 +19,7 @@ from assistant.surfaces.web.desk import Desk, stoppable
 from assistant.values import Answer
 
 LOCAL = "local"  # the operator of a server that listens on this machine only
+GREETING = "What is worth knowing today. Click a line to see more, or ask in your own words."
 WORD = re.compile(r"“([^”]+)”")
 
 
@@ -38,11 +39,11 @@ class Chat:
     """The handlers of one server's chats."""
 
     desk: Desk
-    stop: Callable[[str], bool] = field(default=lambda name: False)
 
     def register(self) -> None:
         """Hands the events to Chainlit."""
         cl.on_chat_start(self.start)
+        cl.on_chat_resume(self.resumed)
         cl.on_message(self.message)
         cl.on_stop(self.stopped)
         cl.set_starters(self.starters)
@@ -52,9 +53,15 @@ class Chat:
     # --- events -----------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        lines = await asyncio.to_thread(briefing.lines, self.desk, who())
+        user = who()
+        lines = await asyncio.to_thread(briefing.lines, self.desk, user)
         if lines:
-            await briefing_message(lines).send()
+            questions = await asyncio.to_thread(briefing.questions, self.desk, user)
+            props = {"lines": [asdict(line) for line in lines], "questions": questions}
+            await send(GREETING, [cl.CustomElement(name="Briefing", props=props, display="inline")])
+
+    async def resumed(self, thread: ThreadDict) -> None:
+        """Nothing to restore: conversations are remembered by the ledger, answers by the desk."""
 
     async def starters(self, user: User | None = None, language: str | None = None) -> list[cl.Starter]:
         asked = await asyncio.to_thread(briefing.questions, self.desk, name_of(user))
@@ -69,11 +76,11 @@ class Chat:
         user, thread = who(), cl.context.session.thread_id
         answer_id, key = str(action.payload.get("answer_id")), str(action.payload.get("key"))
         try:
-            words = await asyncio.to_thread(self.desk.words, answer_id, key, user)
+            found = await asyncio.to_thread(self.desk.offered, answer_id, key, user)
         except AssistantError as error:
-            await say(str(error))
+            await send(payload.text(str(error)))
             return
-        await asked(words[:1].upper() + words[1:])
+        await asked(found.words[:1].upper() + found.words[1:])
         await self._show(await self._off_loop(self.desk.change, answer_id, key, user, thread))
 
     async def run_sql(self, action: cl.Action) -> None:
@@ -84,7 +91,7 @@ class Chat:
         await self._show(answer, original=str(action.payload.get("answer_id") or "") or None)
 
     async def stopped(self) -> None:
-        self.stop(cl.context.session.id)
+        self.desk.assistant.engine.cancel(cl.context.session.id)
 
     # --- drawing ----------------------------------------------------------------------------------
 
@@ -117,7 +124,7 @@ class Chat:
         if payload.picture(answer, self.desk) is not None:
             url = f"/answers/{answer.answer_id}/chart"
             elements.insert(0, ChartElement(name="chart", url=url, mime="application/json", display="inline"))
-        await cl.Message(content=payload.text(answer.answer), elements=elements).send()
+        await send(payload.text(answer.answer), elements)
 
     async def _refuse(self, answer: Answer) -> None:
         asked = await asyncio.to_thread(briefing.questions, self.desk, who())
@@ -130,27 +137,22 @@ def who() -> str | None:
     return name_of(cl.context.session.user)
 
 
-async def say(words: str) -> None:
-    await cl.Message(content=payload.text(words)).send()
+async def send(content: str, elements: list[Element] | None = None) -> None:
+    """content: Markdown of ours; words of the data pass payload.text first."""
+    await cl.Message(content=content, elements=elements).send()  # type: ignore[no-untyped-call]
 
 
 async def asked(words: str) -> None:
     """A click, shown as what it asks."""
     user = cl.context.session.user
     name = user.display_name or user.identifier if user else "You"
-    await cl.Message(content=words, type="user_message", author=name).send()
+    await cl.Message(content=words, type="user_message", author=name).send()  # type: ignore[no-untyped-call]
 
 
 async def choices(words: str, options: list[dict[str, str]], title: str = "") -> None:
     """Words, and buttons that ask."""
-    elements = [cl.CustomElement(name="Choices", props={"options": options, "title": title})] if options else []
-    await cl.Message(content=payload.text(words), elements=elements).send()
-
-
-def briefing_message(lines: list[briefing.Line]) -> cl.Message:
-    props = {"lines": [{"text": line.text, "question": line.question} for line in lines]}
-    content = f"**{chainlit_config.ui.name}** · what is worth knowing today"
-    return cl.Message(content=content, elements=[cl.CustomElement(name="Briefing", props=props, display="inline")])
+    elements: list[Element] = [cl.CustomElement(name="Choices", props={"options": options, "title": title})]
+    await send(payload.text(words), elements if options else None)
 
 
 def choice(answer: Answer, option: str) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from typing import Any, TypeVar
 
 from ulid import ULID
 
@@ -23,6 +24,7 @@ from assistant.errors import AssistantError, Clarify, Refused
 from assistant.semantics.calendar import Now
 from assistant.sql import compile as sql_compile
 from assistant.surfaces.web import changes
+from assistant.surfaces.web.changes import Change
 from assistant.values import (
     Answer,
     AnswerColumn,
@@ -35,6 +37,7 @@ from assistant.values import (
 )
 
 REMEMBERED = 64
+Kept = TypeVar("Kept")
 _stoppable: ContextVar[str | None] = ContextVar("stoppable", default=None)
 
 
@@ -80,6 +83,7 @@ class Desk:
         self.assistant = assistant
         self._today = today
         self._recent: OrderedDict[str, Answer] = OrderedDict()
+        self._made: OrderedDict[tuple[Any, ...], list[Any]] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -90,21 +94,35 @@ class Desk:
         """One answer to a question in words."""
         return self._keep(self.assistant.ask(Question(text, user, thread, self.today)))
 
+    def peek(self, text: str, user: str | None) -> Answer:
+        """An answer outside any conversation, by the local planner only: it costs no tokens."""
+        return self.assistant.ask(Question(text, user, None, self.today, "local"))
+
+    def once(self, name: str, user: str | None, make: Callable[[], list[Kept]]) -> list[Kept]:
+        """What `make` returns, made once a day for each user and version of the warehouse."""
+        key = (name, user, self.today, self.assistant.warehouse.catalog.data_version)
+        with self._lock:
+            if key in self._made:
+                return self._made[key]
+        made = make()
+        with self._lock:
+            while len(self._made) >= REMEMBERED:
+                self._made.popitem(last=False)
+            self._made[key] = made
+        return made
+
     def change(self, answer_id: str, key: str, user: str | None, thread: str | None) -> Answer:
         """The answer of `answer_id` with one thing changed. Raises Refused when there is no such change."""
-        earlier = self.recall(answer_id, user).answer
-        found = changes.find(key, earlier.plan, self._model, self.now(earlier.plan)) if earlier.plan else None
-        if found is None:
-            raise Refused("This change can't be made to that answer any more; ask in words instead.")
+        found = self.offered(answer_id, key, user)
         return self._keep(self._recorded(found.plan, Question(found.words, user, thread, self.today)))
 
-    def words(self, answer_id: str, key: str, user: str | None) -> str:
-        """What a change asks, in words. Raises Refused when there is no such change."""
-        earlier = self.recall(answer_id, user).answer
-        found = changes.find(key, earlier.plan, self._model, self.now(earlier.plan)) if earlier.plan else None
+    def offered(self, answer_id: str, key: str, user: str | None) -> Change:
+        """The change of that key. Raises Refused when that answer has none such."""
+        plan = self.recall(answer_id, user).answer.plan
+        found = changes.find(key, plan, self.assistant.warehouse.model, self.now(plan)) if plan else None
         if found is None:
             raise Refused("This change can't be made to that answer any more; ask in words instead.")
-        return found.words
+        return found
 
     def run(self, sql: str, user: str | None, thread: str | None) -> Answer:
         """The rows of a reader's own SQL, through the guard and under their row policy. Recorded."""
@@ -159,10 +177,6 @@ class Desk:
         return Now(self.today, days.first if days else self.today, days.last if days else self.today)
 
     # --- plans -------------------------------------------------------------------------------------
-
-    @property
-    def _model(self) -> changes.SemanticModel:
-        return self.assistant.warehouse.model
 
     def _recorded(self, plan: QueryPlan, question: Question) -> Answer:
         started = time.perf_counter()

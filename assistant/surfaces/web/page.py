@@ -9,6 +9,7 @@ import re
 from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
 
+import chainlit as cl
 import chainlit.server
 from anyio import to_thread
 from chainlit.auth import get_current_user
@@ -19,9 +20,11 @@ from fastapi.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistant.errors import AssistantError
-from assistant.surfaces.web import payload
+from assistant.surfaces.web import history, payload, sign_in
 from assistant.surfaces.web.chat import Chat, name_of
 from assistant.surfaces.web.desk import Desk, Recalled
+from assistant.surfaces.web.passwords import Passwords
+from assistant.surfaces.web.settings import LOOPBACK, WebSettings, beside
 from assistant.telling.chart import to_plotly
 from assistant.telling.table import to_csv, to_xlsx
 
@@ -108,17 +111,22 @@ async def ready(request: Request) -> Response:
     return JSONResponse({"ready": True})
 
 
-def application(desk: Desk, chat: Chat, hosts: frozenset[str]) -> FastAPI:
-    """The whole web application. hosts: the names it may be called by; empty allows any (behind a proxy)."""
+def application(desk: Desk, settings: WebSettings) -> FastAPI:
+    """The whole web application: pages, chats, history, sign-in."""
+    config = desk.assistant.config
+    url = settings.history or f"sqlite+aiosqlite:///{beside(config, 'chats.sqlite').absolute()}"
+    history.prepare(url)
+    cl.data_layer(lambda: history.History(url))
+    sign_in.register(desk, settings, Passwords(beside(config, "passwords.sqlite")))
+    Chat(desk).register()
     own_page()
-    chat.register()
     # The reader's system decides. The page knows this value, Chainlit's check of its settings file does not.
-    chainlit_config.ui.default_theme = "system"  # type: ignore[assignment]
+    chainlit_config.ui.default_theme = "system"
     app = FastAPI(title="askcost", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.desk = desk
     app.include_router(routes)
     app.mount("/", chainlit.server.app)
-    app.add_middleware(Gate, hosts=hosts)
+    app.add_middleware(Gate, hosts=LOOPBACK | {*settings.hosts})
     return app
 
 
@@ -127,7 +135,7 @@ def own_page() -> None:
     original = chainlit.server.get_html_template
 
     def template(root_path: str) -> str:
-        return FOREIGN.sub("", original(root_path))
+        return FOREIGN.sub("", str(original(root_path)))  # type: ignore[no-untyped-call]
 
     chainlit.server.get_html_template = template
 
@@ -149,7 +157,7 @@ class Gate:
         host = headers.get(b"host", b"").decode("latin-1").lower()
         origin = headers.get(b"origin", b"").decode("latin-1").lower()
         named = urlsplit(f"//{host}").hostname or ""
-        if (self.hosts and named not in self.hosts) or (origin and urlsplit(origin).netloc != host):
+        if named not in self.hosts or (origin and urlsplit(origin).netloc != host):
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008})
             else:
@@ -171,4 +179,6 @@ def _private(response: Response) -> Response:
 
 def _file(content: bytes, kind: str, answer_id: str, ending: str) -> Response:
     name = f"askcost-{answer_id}.{ending}"
-    return _private(Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'}))
+    return _private(
+        Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
+    )

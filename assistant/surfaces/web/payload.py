@@ -18,7 +18,8 @@ from assistant.telling.table import plain
 from assistant.values import Answer, AnswerColumn, Grain
 
 MOST_ROWS = 1_000
-MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&:$^=])")
+# Anywhere; a directive; and what would open a block at the start. Nothing more: the copy button copies backslashes.
+MARKDOWN = re.compile(r"[\\`*_\[\]<>~|&]|:(?=\w|:)|^\s*(?:[#+=-]|\d+(?=[.)]))|(?<=^\d)[.)]")
 WORD_JOINER = "\u2060"  # has no width; a link that is not one has to be broken by something
 
 
@@ -28,7 +29,7 @@ def text(words: str) -> str:
     clean = re.sub(r"(?i)(https?|ftp|mailto|xmpp):", rf"\1{WORD_JOINER}:", clean)
     clean = re.sub(r"(?i)\bwww\.", f"www{WORD_JOINER}.", clean)
     clean = re.sub(r"(?<=\S)@(?=\S)", f"@{WORD_JOINER}", clean)
-    return MARKDOWN.sub(r"\\\1", clean)
+    return MARKDOWN.sub(lambda found: f"\\{found[0]}", clean)
 
 
 def code(source: str, language: str = "") -> str:
