@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -33,7 +33,8 @@ from assistant.semantics.catalog import Catalog
 from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model import SemanticModel
 from assistant.sql import compile as sql_compile
-from assistant.sql import guard, lints, policy
+from assistant.sql import guard, lints, policy, roles
+from assistant.sql.roles import Role
 from assistant.telling import narrate, numbers
 from assistant.telling.understood import understood
 from assistant.values import (
@@ -93,6 +94,10 @@ class Assistant:
     def schema(self) -> SemanticModel:
         return model.read(self.config.schemas)
 
+    @cached_property
+    def roles(self) -> dict[str, Role]:
+        return roles.read(self.config.schemas)
+
     @property
     def warehouse(self) -> Warehouse:
         """The current version's names; read anew when a load has published another."""
@@ -117,7 +122,7 @@ class Assistant:
         house = self.warehouse
         key = (house.catalog.data_version, user)
         if key not in self._accesses:
-            self._accesses[key] = user_access(user, house, self.limits)
+            self._accesses[key] = user_access(user, house, self.limits, self.roles)
         return self._accesses[key]
 
     def _lexicon(self, house: Warehouse, access: Access) -> Lexicon:
@@ -352,7 +357,7 @@ def read_warehouse(
     return Warehouse(version, held, bound, Lexicon(bound, held, words))
 
 
-def user_access(user: str | None, house: Warehouse, limits: Limits) -> Access:
+def user_access(user: str | None, house: Warehouse, limits: Limits, known: Mapping[str, Role]) -> Access:
     """The Access of one user. Raises Refused for unknown users and unreadable policies."""
     if user is None:
         return policy.access(house.model, house.catalog, limits)
@@ -366,12 +371,15 @@ def user_access(user: str | None, house: Warehouse, limits: Limits) -> Access:
             filters = local.filters(words, house.lexicon)
         except AssistantError as error:
             raise Refused(f"The row policy of {user!r} can't be read, so nothing is shown: {error}") from None
+    name = str(row.get("role") or "analyst")
+    role = known.get(name, Role(limits))
     return policy.access(
         house.model,
         house.catalog,
-        limits,
+        role.limits,
         user=user,
-        role=str(row.get("role") or "analyst"),
+        role=name,
+        hidden=role.hidden,
         policy=filters,
         words=words,
         same=house.lexicon.vocabulary.same_concept,
@@ -384,7 +392,7 @@ def check_policies(read: catalog.Reader, config: Config) -> None:
     if "cost_and_usage" not in house.catalog.tables:
         return
     for row in house.catalog.small.get("users", ()):
-        user_access(str(row["user"]), house, Limits())
+        user_access(str(row["user"]), house, Limits(), roles.read(config.schemas))
 
 
 def visible(house: Warehouse, access: Access, run: Callable[[str, Access], Rows]) -> Lexicon:

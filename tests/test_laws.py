@@ -221,6 +221,7 @@ def test_shares_sum_to_a_hundred_and_stand_beside_their_amounts(
 def test_the_top_is_the_beginning_of_the_ranking(
     run: Run, plan: QueryPlan, name: str, count: int, descending: bool
 ) -> None:
+    assume(all(one.dimension != name for one in plan.filters))  # "top untagged": there the empty ones are meant
     ranked = changed(plan, dimensions=(name,), order=Order(by=plan.metrics[0], descending=descending))
     top = run(changed(ranked, limit=count)).rows
     everything = run(changed(ranked, limit=1000)).rows

@@ -41,7 +41,10 @@ class Workload(Frozen):
 
 
 class Design(Frozen):
-    """A whole design: its workloads, the models to compare, growth of requests a month, a limit in USD a month."""
+    """A whole design: its workloads, the models to compare, growth of requests a month, a limit in USD a month.
+
+    gpu_tokens_per_second: what one own GPU would serve; given, the design is set against the loaded fleet.
+    """
 
     name: str = "design"
     models: tuple[str, ...] = ()
@@ -49,6 +52,7 @@ class Design(Frozen):
     growth: Decimal = Field(Decimal(0), gt=-1)
     months: int = Field(12, ge=1, le=120)
     limit_usd_per_month: Decimal | None = Field(None, ge=0)
+    gpu_tokens_per_second: Decimal | None = Field(None, gt=0)
 
 
 @dataclass(frozen=True)
@@ -91,11 +95,12 @@ class Spread:
 
 @dataclass(frozen=True)
 class Estimate:
-    """One choice of model for the whole design, in USD. first, last: the first and last month; months: their count."""
+    """One choice of model for the whole design, in USD. first, last: the first and last month."""
 
     model: str
     per_request: Decimal | None
     requests_per_month: Decimal
+    tokens_per_month: Decimal
     output_tokens_per_month: Decimal
     first: Band
     last: Band
@@ -140,13 +145,16 @@ def price(
     first = Band(**monthly)
     factors = [(1 + design.growth) ** month for month in range(design.months)]
     requests = sum((one.requests_per_day for one in design.workloads), Decimal(0)) * days_per_month
-    output = sum((one.requests_per_day * one.output_tokens * (1 + one.retries) for one in design.workloads), Decimal(0))
+    sent = [(one, one.requests_per_day * (1 + one.retries)) for one in design.workloads]
+    output = sum((times * one.output_tokens for one, times in sent), Decimal(0))
+    everything = output + sum((times * one.input_tokens for one, times in sent), Decimal(0))
     last = _scaled(first, factors[-1])
     limit = design.limit_usd_per_month
     return Estimate(
         model or ", ".join(dict.fromkeys(_of(one, model) for one in design.workloads)),
         per_request=first.expected / requests if requests else None,
         requests_per_month=requests,
+        tokens_per_month=everything * days_per_month,
         output_tokens_per_month=output * days_per_month,
         first=first,
         last=last,

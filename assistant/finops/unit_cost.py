@@ -15,6 +15,7 @@ from decimal import Decimal, localcontext
 from assistant.errors import Refused
 
 DIGITS = 50
+PLACES = Decimal("1e-12")
 
 
 @dataclass(frozen=True)
@@ -96,16 +97,18 @@ def compare(baseline: UnitCost, after: UnitCost, investment: Decimal | None = No
         raise Refused("The investment is below zero.")
     with localcontext(prec=DIGITS):
         change = after.cost - baseline.cost
-        volume_effect = (after.volume - baseline.volume) * baseline.cost / baseline.volume
-        counterfactual = baseline.cost + volume_effect
-        avoided = counterfactual - after.cost
+        exact = (after.volume - baseline.volume) * baseline.cost / baseline.volume
+        # To a fixed number of places, so that both effects together are the change and not nearly it.
+        volume_effect = exact.quantize(PLACES)
+        rate_effect = change - volume_effect
+        avoided = -rate_effect
     return Comparison(
         baseline,
         after,
         change=change,
         volume_effect=volume_effect,
-        rate_effect=-avoided,
-        counterfactual=counterfactual,
+        rate_effect=rate_effect,
+        counterfactual=baseline.cost + volume_effect,
         avoided=avoided,
         marginal=_ratio(change, after.volume - baseline.volume),
         investment=investment,

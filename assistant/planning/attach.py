@@ -35,7 +35,7 @@ _AGAINST = {
 MOST_OF_A_NUMBER = 4
 # Operators that say nothing when nothing follows that they could act on.
 _HARMLESS = {
-    "include", "including", "copula", "conjunction", "followup", "previous", "add", "which", "convert",
+    "include", "including", "equals", "copula", "conjunction", "followup", "previous", "add", "which", "convert",
     "group", "each_of", "versus", "compare", "between", "above", "sum_up", "breakdown", "same", "count", "reset",
 }  # fmt: skip
 

@@ -64,16 +64,25 @@ def read(text: str, lexicon: Lexicon, context: Context, run: Run | None = None) 
 
 
 def filters(text: str, lexicon: Lexicon) -> tuple[Filter, ...]:
-    """A condition in a question's words (`cost_center = Retail`). Raises Clarify for anything else in it."""
+    """A condition in a question's words (`cost_center = Retail`), strictly: for row policies and allocation rules.
+
+    Raises Clarify for anything else in it: an unknown, misspelt or partial name, two readings, an `or` between
+    different dimensions. A guess here would open or close somebody's data.
+    """
     cover = lattice.cover(words.tokens(text), lexicon)
     draft = attach.attach(cover.spans, lexicon)
-    if draft.unknown:
-        raise Clarify(f"“{draft.unknown[0]}” is not a name in this data.", tuple(lexicon.near(draft.unknown[0])))
+    guessed = [s.text for s in cover.spans if s.corrected or any(h.how in ("part", "family") for h in s.hits)]
+    if draft.unknown or guessed:
+        name = (draft.unknown or guessed)[0]
+        raise Clarify(f"“{name}” is not a name in this data.", tuple(lexicon.near(name)))
     if not (draft.values or draft.empties):
         raise Clarify(f"“{text}” is not a condition; write for example “cost_center = Retail”.")
-    if draft.times or draft.dimensions or draft.thresholds or draft.descending is not None:
+    if draft.times or draft.dimensions or draft.thresholds or draft.metrics or draft.descending is not None:
         raise Clarify(f"“{text}” is more than a condition on costs; write for example “cost_center = Retail”.")
-    return resolve.conditions(draft, lexicon)
+    found = resolve.conditions(draft, lexicon)
+    if len(found) > 1 and any("or" in s.words for s in cover.spans):
+        raise Clarify(f"“{text}”: an “or” between different dimensions can't be kept; list values of one dimension.")
+    return found
 
 
 def _decide(candidates: Sequence[Candidate], run: Run) -> Candidate:

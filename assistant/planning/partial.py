@@ -20,8 +20,8 @@ from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model import Dataset
 from assistant.values import Access, Filter, QueryPlan
 
-MOST_DATASETS, MOST_METRICS, MOST_DIMENSIONS = 2, 5, 8
-MOST_VALUES, VALUES_EACH, SHORT_LIST, FEW = 16, 3, 24, 10
+MOST_DATASETS, MOST_METRICS, MOST_DIMENSIONS = 2, 5, 7
+MOST_VALUES, VALUES_EACH, SHORT_LIST, FEW = 16, 3, 24, 6
 NEAR = 78
 
 

@@ -61,17 +61,15 @@ class Sentence:
         return None
 
     def through_naming(self, i: int) -> list[int]:
-        """`team is Falcon`, `service called X`, `env = prod`: one naming word in between."""
-        if (
-            i >= 2
-            and (
-                self.spans[i - 1].operator("include", "copula")
-                or set(self.spans[i - 1].words) <= {"called", "named", "is", "the", "=", ":", "in", "are"}
-            )
-            and not set(self.spans[i - 1].words) & {"for", "of", "from", "on"}
-        ):
-            return [i - 2]
-        return []
+        """`team is Falcon`, `service called X`, `env != prod`: one naming word in between."""
+        if i < 2:
+            return []
+        link = self.spans[i - 1]
+        names = link.operator("include", "equals", "copula", "exclude") or set(link.words) <= {"is", "the", "in", "are"}
+        if not names or set(link.words) & {"for", "of", "from", "on"}:
+            return []
+        grouped = link.operator("exclude") and self.grouped_before(i - 2)  # "by team, excluding Core"
+        return [] if grouped else [i - 2]
 
     def owns(self, names: Sequence[str], hits: Sequence[ValueHit]) -> bool:
         return any(self.is_of(hit, names) for hit in hits)

@@ -233,7 +233,8 @@ class Lexicon:
         phrases: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for dimensions in self.model.dimensions.values():
             for dimension in dimensions.values():
-                for phrase in dict.fromkeys((dimension.label, *dimension.synonyms)):
+                columns = [f.removeprefix("x_") for f in bind.fields(dimension) if f.removeprefix("x_").isalnum()]
+                for phrase in dict.fromkeys((dimension.label, *dimension.synonyms, *columns)):
                     names = phrases[split(phrase)]
                     if dimension.name not in names:
                         names.append(dimension.name)

@@ -67,6 +67,8 @@ def tokens(text: str) -> tuple[Token, ...]:
         else:
             word = without_accents(raw).lower().replace("’", "'")
             word = re.sub(r"'(s|re|ve|d|ll|m)$", "", word).replace("'", "")
+            if word == "x" and text[match.end() : match.end() + 1] == "_":
+                continue  # FOCUS writes extra columns x_CostCenter
             result.append(Token(raw, word, start, match.end(), glued=glued))
         previous_end = match.end()
     return tuple(result)

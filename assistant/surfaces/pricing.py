@@ -24,8 +24,10 @@ from assistant.errors import Clarify, LoadError, Refused, SchemaError
 from assistant.finops import allowances, estimate, tokens
 from assistant.finops.allowances import Allowance, Status
 from assistant.finops.estimate import Design, Estimate, ModelRates, Rates, Spread
+from assistant.finops.gpus import BreakEven, break_even
 from assistant.finops.tokens import Finding, Habit, Limits, Repriced, Usage
 from assistant.surfaces.economics import dimension, loaded, needs, newest_whole_month, query, text
+from assistant.values import Period, QueryPlan
 from assistant.warehouse import prices
 
 USAGE = "token_usage"
@@ -221,6 +223,34 @@ def models_used(assistant: Assistant, user: str | None) -> list[str]:
         user,
     )
     return [str(model) for model, _ in rows]
+
+
+@dataclass(frozen=True)
+class OwnGpus:
+    """One cluster of the fleet against the API: its cost of a month in USD, and where both cost the same."""
+
+    cluster: str
+    month: date
+    usd_per_month: Decimal
+    break_even: BreakEven
+
+
+def own_gpus(assistant: Assistant, choice: Estimate, speed: Decimal, user: str | None) -> list[OwnGpus]:
+    """The fleet's clusters against a choice's blended API price. speed: tokens a second of one GPU. Raises Refused."""
+    house = needs(assistant, user, "gpu_fleet", "gpu_usage")
+    if not choice.tokens_per_month or not choice.first.expected:
+        return []
+    per_million = choice.first.expected / choice.tokens_per_month * 1_000_000
+    month = newest_whole_month(house, "gpu_usage")
+    period = Period(start=month, end=month + relativedelta(months=1))
+    plan = QueryPlan(dataset="gpu_hours", metrics=("gpu_cost",), dimensions=("cluster",), period=period)
+    costs = assistant._run(plan, house, assistant.access(user))[1].rows
+    counts = dict(query(assistant, "SELECT cluster, gpu_count FROM gpu_fleet", user))
+    return [
+        OwnGpus(name, month, Decimal(usd), break_even(Decimal(usd), int(counts[name]), speed, per_million))
+        for name, usd in sorted(costs)
+        if usd
+    ]
 
 
 # --- what if, and waste ----------------------------------------------------------------------------------------------

@@ -136,7 +136,8 @@ class _Story:
             part = " and ".join(filter_words(f, self.plan, self.model) for f in self.plan.part)
             rows = [r for r in self.rows if r[place] is not None]
             known = [self._at(r, place) if part else self.shown(r, place) for r in rows]
-            yield f"{part + ', share of ' if part else ''}{self.subject}{self.scope}: {' and '.join(known) or 'nothing'}."
+            what = f"{part}, share of {self.subject.lower()}" if part else self.subject
+            yield f"{what}{self.scope}: {' and '.join(known) or 'nothing'}."
         elif self._places("time") and not self._places("dimension"):
             yield from self._series(metrics[0])
         elif self.plan.dimensions or self._places("dimension"):

@@ -11,7 +11,7 @@ function number(text) {
   return Number.isNaN(value) ? -Infinity : value
 }
 
-function Table({ panel }) {
+function Table({ panel, single }) {
   const [sort, setSort] = useState(null)
   const [shown, setShown] = useState(PAGE)
   let rows = panel.rows
@@ -26,7 +26,7 @@ function Table({ panel }) {
   const order = (at) => (sort && sort.at === at ? (sort.down ? 'descending' : 'ascending') : 'none')
   return (
     <div>
-      <div className="ac-scroll" tabIndex={0} role="region" aria-label="Result table">
+      {single ? null : <div className="ac-scroll" tabIndex={0} role="region" aria-label="Result table">
         <table className="ac-table" data-testid="answer-table">
           <thead>
             <tr>
@@ -52,7 +52,7 @@ function Table({ panel }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </div>}
       <div className="ac-row">
         {shown < rows.length ? (
           <Button variant="ghost" size="sm" onClick={() => setShown(rows.length > shown + 100 ? shown + 100 : rows.length)}>
@@ -169,7 +169,7 @@ export default function Answer() {
       {props.difference ? <p className="ac-note">{props.difference}</p> : null}
       {panel.renewed ? <p className="ac-note">Data was loaded since this was asked; chart and table show what it says now.</p> : null}
       {panel.chips.length ? <Chips panel={panel} onChange={change} busy={busy} /> : null}
-      {panel.rows.length ? <Table panel={panel} /> : null}
+      {panel.rows.length ? <Table panel={panel} single={panel.rows.length === 1 && panel.columns.length === 1} /> : null}
       {panel.assumptions.length ? (
         <ul className="ac-assumptions" aria-label="Assumptions">
           {panel.assumptions.map((line, at) => <li key={at} dir="auto">{line}</li>)}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -33,11 +34,18 @@ def estimate(config: Config, design: Design, day: date, budget: str | None, user
     quote = pricing.quote(design, day, config.schemas, used)
     first = quote.choices[0]
     over_budget = held is not None and first.first.expected > held[1]
-    show(_quoted(quote, held, over_budget), shape)
+    fleet: list[pricing.OwnGpus] = []
+    if design.gpu_tokens_per_second is not None:
+        if assistant is None:
+            raise Refused(f"There is no warehouse at {config.warehouse}, so no fleet to compare with.")
+        fleet = pricing.own_gpus(assistant, first, design.gpu_tokens_per_second, user)
+    show(_quoted(quote, held, over_budget, fleet), shape)
     return OVER_LIMIT if quote.over_limit or over_budget else 0
 
 
-def _quoted(quote: pricing.Quote, held: tuple[str, Decimal] | None, over_budget: bool) -> Report:
+def _quoted(
+    quote: pricing.Quote, held: tuple[str, Decimal] | None, over_budget: bool, fleet: Sequence[pricing.OwnGpus]
+) -> Report:
     first, design = quote.choices[0], quote.design
     bands = ("low", "expected", "high")
     columns = (
@@ -70,14 +78,24 @@ def _quoted(quote: pricing.Quote, held: tuple[str, Decimal] | None, over_budget:
     if quote.energy_kwh and quote.carbon_kg:
         kwh, kg = ([quantity(round(v, 1)) for v in pair] for pair in (quote.energy_kwh, quote.carbon_kg))
         sentences.append(f"An estimate of its energy: {kwh[0]} to {kwh[1]} kWh and {kg[0]} to {kg[1]} kgCO2e a month.")
+    sentences += [_against(one, first.tokens_per_month) for one in fleet]
     wide = {f"total_{n}" for n in bands} | {"last_month_low", "last_month_high"}
     wide |= set() if design.growth else {"last_month_expected"}
     extra = {
         "design": design.model_dump(mode="python"), "prices_of": quote.day, "days_per_month": quote.days_per_month,
         "over_limit": quote.over_limit, "budget": {"of": held[0], "amount_usd": held[1]} if held else None,
         "over_budget": over_budget if held else None, "energy_kwh": quote.energy_kwh, "carbon_kgco2e": quote.carbon_kg,
+        "own_gpus": [asdict(one) for one in fleet],
     }  # fmt: skip
     return Report(columns, rows, tuple(sentences), quote.notes, frozenset(wide), extra)
+
+
+def _against(one: pricing.OwnGpus, needed: Decimal) -> str:
+    """The fleet's cost does not shrink with its load, so what counts is whether the load fills it."""
+    even, percent = one.break_even, quantity(round(100 * one.break_even.utilisation, 1))
+    text = f"Own GPUs ({one.cluster}, {money(one.usd_per_month, 'USD')} in {one.month:%b %Y}) cost the same as the API "
+    text += f"at {quantity(round(even.tokens_per_month / 10**6))} million tokens a month, {percent}% of what they serve"
+    return f"{text}; this design has {quantity(round(needed / 10**6))} million."
 
 
 def _three(band: Band) -> tuple[Decimal, Decimal, Decimal]:
@@ -148,11 +166,12 @@ def allowances(config: Config, month: date | None, user: str | None, shape: str)
 
 def price_asked(values: Mapping[str, Any]) -> Design:
     """A design of one workload from the command line's values. Raises Refused naming the wrong ones."""
-    design = {k: values[k] for k in ("models", "growth", "months", "limit_usd_per_month") if values.get(k) is not None}
+    design = {k: values[k] for k in _DESIGN if values.get(k) is not None}
     workload = {k: v for k, v in values.items() if k not in design and v is not None and k in _WORKLOAD}
     return pricing.design_of({**design, "workloads": [workload]})
 
 
+_DESIGN = ("models", "growth", "months", "limit_usd_per_month", "gpu_tokens_per_second")
 _WORKLOAD = ("requests_per_day", "input_tokens", "output_tokens", "cached", "cache_write", "batch", "retries")
 
 

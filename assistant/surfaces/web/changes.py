@@ -55,6 +55,15 @@ def chips(plan: QueryPlan, model: SemanticModel, now: Now) -> list[Chip]:
         alone = plan.model_copy(update={"comparison": None, "order": None, "having": ()})
         drop = Change("compare:none", "Without comparison", "without comparison", alone)
         found.append(Chip("comparison", f"compared with {calendar.label(plan.comparison)}", (drop,)))
+    if plan.limit:
+        found.append(Chip("ranking", _ranked(plan, plan.limit), tuple(_rankings(plan))))
+    extras = {
+        "share": "with shares",
+        "having": "above a threshold",
+        "average": "as an average",
+        "currency": "converted",
+    }
+    found += [_extra(plan, name, said) for name, said in extras.items() if getattr(plan, name)]
     return found
 
 
@@ -72,6 +81,13 @@ def follow_ups(plan: QueryPlan, model: SemanticModel) -> list[Change]:
     for name in offered[: 4 - len(found)]:
         found.append(_by(plan, name, model))
     return found
+
+
+def trend(plan: QueryPlan) -> QueryPlan | None:
+    """The same number over its period; None when the period is short or there is none."""
+    if plan.period is None or plan.period.days < 4 or plan.grain or plan.dimensions or plan.average or plan.part:
+        return None
+    return _trend(plan)[0].plan.model_copy(update={"comparison": None, "share": False})
 
 
 def find(key: str, plan: QueryPlan, model: SemanticModel, now: Now) -> Change | None:
@@ -156,6 +172,28 @@ def _groupings(plan: QueryPlan, model: SemanticModel) -> tuple[Change, ...]:
         alone = plan.model_copy(update={**update, "series_change": False})
         found.append(Change("by:none", "In total", "in total", alone))
     return tuple(found)
+
+
+def _ranked(plan: QueryPlan, limit: int) -> str:
+    return f"{'top' if plan.order is None or plan.order.descending else 'bottom'} {limit}"
+
+
+def _rankings(plan: QueryPlan) -> Iterator[Change]:
+    for limit in (5, 10, 25):
+        if limit != plan.limit:
+            said = _ranked(plan, limit)
+            yield Change(f"limit:{limit}", _upper(said), said, plan.model_copy(update={"limit": limit}))
+    whole = plan.model_copy(update={"limit": None, "limit_per": None, "order": None})
+    yield Change("limit:none", "All of them", "all of them", whole)
+
+
+def _extra(plan: QueryPlan, name: str, said: str) -> Chip:
+    """Something about the reading that can only be left out."""
+    nothing = QueryPlan.model_fields[name].default
+    update = {name: nothing, **({"part": ()} if name == "share" else {})}
+    label = f"in {plan.currency}" if name == "currency" else said
+    drop = Change(f"{name}:none", "Leave this out", f"not {label}", plan.model_copy(update=update))
+    return Chip(name, label, (drop,))
 
 
 def _by(plan: QueryPlan, name: str, model: SemanticModel) -> Change:

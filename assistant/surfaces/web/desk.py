@@ -170,6 +170,10 @@ class Desk:
         version = self.assistant.warehouse.catalog.data_version
         return Recalled(self._keep(replace(answer, user=user)), record["data_version"] != version)
 
+    def aside(self, plan: QueryPlan, user: str | None) -> Answer:
+        """The rows of a plan that nobody asked for, such as a trend beside a number. Raises AssistantError."""
+        return self._planned(plan, Question("", user, None, self.today), "")
+
     def now(self, plan: QueryPlan) -> Now:
         """What is loaded for the plan's dataset, beside today."""
         house = self.assistant.warehouse

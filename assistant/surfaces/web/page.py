@@ -25,7 +25,7 @@ from assistant.surfaces.web.chat import Chat, name_of
 from assistant.surfaces.web.desk import Desk, Recalled
 from assistant.surfaces.web.passwords import Passwords
 from assistant.surfaces.web.settings import LOOPBACK, WebSettings, beside
-from assistant.telling.chart import to_plotly
+from assistant.telling.plotly_chart import to_plotly
 from assistant.telling.table import to_csv, to_xlsx
 
 SignedIn = Annotated[User | PersistedUser | None, Depends(get_current_user)]
@@ -77,7 +77,10 @@ async def chart(asked: Answered) -> Response:
     drawn = payload.picture(asked.recalled.answer, asked.desk)
     if drawn is None:
         raise HTTPException(404, "This answer has no chart.")
-    return _private(JSONResponse(to_plotly(drawn)))
+    answer = asked.recalled.answer
+    return _private(
+        JSONResponse(to_plotly(await to_thread.run_sync(payload.with_trend, drawn, answer, asked.desk, asked.user)))
+    )
 
 
 @routes.get("/answers/{answer_id}/lineage")

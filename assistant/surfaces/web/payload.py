@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -18,8 +19,9 @@ from assistant.telling.table import plain
 from assistant.values import Answer, AnswerColumn, Grain
 
 MOST_ROWS = 1_000
-# Anywhere; a directive; and what would open a block at the start. Nothing more: the copy button copies backslashes.
-MARKDOWN = re.compile(r"[\\`*_\[\]<>~|&]|:(?=\w|:)|^\s*(?:[#+=-]|\d+(?=[.)]))|(?<=^\d)[.)]")
+# Emphasis, code, links, HTML, tables, entities; directives. Nothing more: the copy button copies backslashes too.
+MARKUP = re.compile(r"[\\`*_\[\]<>~|&]|:(?=\w|:)")
+BLOCK = re.compile(r"^(\d*)([#+=.)-])")
 WORD_JOINER = "\u2060"  # has no width; a link that is not one has to be broken by something
 
 
@@ -29,7 +31,7 @@ def text(words: str) -> str:
     clean = re.sub(r"(?i)(https?|ftp|mailto|xmpp):", rf"\1{WORD_JOINER}:", clean)
     clean = re.sub(r"(?i)\bwww\.", f"www{WORD_JOINER}.", clean)
     clean = re.sub(r"(?<=\S)@(?=\S)", f"@{WORD_JOINER}", clean)
-    return MARKDOWN.sub(lambda found: f"\\{found[0]}", clean)
+    return BLOCK.sub(r"\1\\\2", MARKUP.sub(r"\\\g<0>", clean.strip()))
 
 
 def code(source: str, language: str = "") -> str:
@@ -47,6 +49,21 @@ def picture(answer: Answer, desk: Desk) -> Chart | None:
     additive = model.metric(answer.plan.metrics[0]).additive and answer.plan.average is None
     title = " and ".join(model.metric(m).label for m in answer.plan.metrics)
     return draw(answer.columns, answer.rows, answer.plan, additive, title[:1].upper() + title[1:])
+
+
+def with_trend(chart: Chart, answer: Answer, desk: Desk, user: str | None) -> Chart:
+    """A single number with how it came about over its period; as it was when that can't be told."""
+    plan = changes.trend(answer.plan) if answer.plan and chart.kind == "number" else None
+    if plan is None:
+        return chart
+    try:
+        days = desk.aside(plan, user)
+    except AssistantError:
+        return chart
+    line = draw(days.columns, days.rows, plan)
+    if line is None or line.kind != "line" or line.unit != chart.unit:
+        return chart
+    return replace(chart, trend=tuple(zip(line.labels, line.series[0].values, strict=True)))
 
 
 def panel(recalled: Recalled, desk: Desk, user: str | None) -> dict[str, Any]:

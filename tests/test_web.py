@@ -1,0 +1,317 @@
+"""Behind the page: changes by one click, answers found again for their owner only, sign-in, what a page may load."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+import web_company
+import yaml
+
+from assistant.assistant import Assistant
+from assistant.config import Config
+from assistant.errors import Refused
+from assistant.surfaces.cli import serving
+from assistant.surfaces.web import briefing, changes, passwords, payload
+from assistant.surfaces.web.desk import Desk, StoppableEngine, stoppable
+from assistant.surfaces.web.settings import WebSettings
+from assistant.telling.table import to_csv, to_xlsx
+from assistant.values import Answer, CheckedQuery, Limits, Rows
+
+TEXTS = yaml.safe_load((Path(__file__).parent / "cases" / "web_text.yaml").read_text(encoding="utf-8"))
+QUESTIONS = (
+    "cost by team last month",
+    "top 2 teams last month",
+    "cost last month compared to the month before",
+    "cost by service by month for the last 3 months",
+    "cost of Nimbus by team last month",
+    "what share of cost is Nimbus last month",
+    "average cost per day last month",
+)
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return web_company.build(tmp_path_factory.mktemp("web") / "costs.duckdb")
+
+
+@pytest.fixture
+def desk(warehouse: Path, tmp_path: Path) -> Iterator[Desk]:
+    assistant = Assistant(Config(warehouse=warehouse, ledger=tmp_path / "ledger.sqlite"), surface="web")
+    yield Desk(assistant, web_company.TODAY)
+    assistant.close()
+
+
+def again(desk: Desk) -> Desk:
+    """The same desk after a restart: nothing is remembered but the ledger."""
+    return Desk(desk.assistant, web_company.TODAY)
+
+
+# --- changes by one click -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_every_change_that_is_offered_can_be_made(desk: Desk, question: str) -> None:
+    answer = desk.ask(question, None, "t")
+    assert answer.status == "answered", answer
+    assert answer.plan
+    model = desk.assistant.warehouse.model
+    offered = [c for chip in changes.chips(answer.plan, model, desk.now(answer.plan)) for c in chip.changes]
+    offered += changes.follow_ups(answer.plan, model)
+    assert len(offered) > 5
+    for change in offered:
+        changed = desk.change(answer.answer_id, change.key, None, "t")
+        assert changed.status == "answered", (change.label, changed.error)
+        assert changed.plan != answer.plan
+
+
+def test_a_change_changes_one_thing(desk: Desk) -> None:
+    answer = desk.ask("cost of Nimbus by team last month", None, "t")
+    assert answer.plan
+    changed = desk.change(answer.answer_id, "by:service", None, "t")
+    assert changed.plan
+    assert changed.plan.dimensions == ("service",)
+    assert changed.plan.filters == answer.plan.filters
+    assert changed.plan.period == answer.plan.period
+
+
+def test_a_changed_answer_is_what_the_next_question_continues(desk: Desk) -> None:
+    answer = desk.ask("cost by team last month", None, "t")
+    desk.change(answer.answer_id, "by:service", None, "t")
+    followed = desk.ask("only Nimbus", None, "t")
+    assert followed.plan
+    assert followed.plan.dimensions == ("service",)
+
+
+def test_a_change_that_was_never_offered_is_refused(desk: Desk) -> None:
+    answer = desk.ask("cost by team last month", None, "t")
+    for key in ("by:password", "metric:users", "", "period:1;DROP TABLE users"):
+        with pytest.raises(Refused):
+            desk.change(answer.answer_id, key, None, "t")
+
+
+# --- answers found again ----------------------------------------------------------------------------
+
+
+def test_an_answer_is_found_again_after_a_restart_with_the_same_rows(desk: Desk) -> None:
+    answer = desk.ask("cost by team last month", "ben", "t")
+    found = again(desk).recall(answer.answer_id, "ben")
+    assert found.answer.rows == answer.rows
+    assert not found.renewed
+
+
+def test_own_sql_is_found_again_too(desk: Desk) -> None:
+    answer = desk.run("SELECT ProviderName, count(*) AS n FROM cost_and_usage GROUP BY 1", "ben", "t")
+    assert [row[0] for row in answer.rows] == ["Cumulus"]
+    assert again(desk).recall(answer.answer_id, "ben").answer.rows == answer.rows
+
+
+@pytest.mark.parametrize("reader", [None, "ada", "nobody"])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_nobody_else_finds_an_answer(desk: Desk, reader: str | None, restarted: bool) -> None:
+    answer = desk.ask("cost by team last month", "ben", "t")
+    with pytest.raises(Refused) as refused:
+        (again(desk) if restarted else desk).recall(answer.answer_id, reader)
+    with pytest.raises(Refused) as unknown:
+        desk.recall("01ARZ3NDEKTSV4RRFFQ69G5FAV", reader)
+    assert str(refused.value) == str(unknown.value)
+
+
+def test_a_second_user_sees_less_everywhere(desk: Desk) -> None:
+    whole, part = (desk.ask("cost by team last month", user, user) for user in ("ada", "ben"))
+    assert len(part.rows) < len(whole.rows)
+    recalled = desk.recall(part.answer_id, "ben")
+    panel = payload.panel(recalled, desk, "ben")
+    assert panel["policy"]
+    assert "Nimbus" not in json.dumps([panel, payload.steps(part, desk, "ben")])
+    lines = [line.text for line in briefing.lines(desk, "ben")]
+    assert lines
+    assert lines != [line.text for line in briefing.lines(desk, "ada")]
+
+
+def test_files_have_the_figures_of_the_answer(desk: Desk) -> None:
+    answer = desk.ask("cost by team last month", None, "t")
+    lines = list(csv.reader(io.StringIO(to_csv(answer.columns, answer.rows))))
+    sheet = openpyxl.load_workbook(io.BytesIO(to_xlsx(answer.columns, answer.rows))).worksheets[0]
+    written = [float(row[-1]) for row in lines[1:]]
+    assert written == [float(row[-1]) for row in answer.rows]
+    assert written == pytest.approx([row[-1].value for row in sheet.iter_rows(min_row=2)])
+
+
+def test_rows_of_old_answers_are_let_go(desk: Desk) -> None:
+    first = desk.ask("cost by team last month", None, "t")
+    for _ in range(70):
+        desk._keep(replace(first, answer_id=f"{first.answer_id}-{_}"))
+    assert len(desk._recent) <= 64
+    assert desk.recall(first.answer_id, None).answer.rows == first.rows
+
+
+def test_the_difference_to_the_original_is_said(desk: Desk) -> None:
+    from assistant.surfaces.web.chat import difference
+
+    answer = desk.ask("cost by team last month", None, "t")
+    same = desk.run(answer.sql or "", None, "t")
+    assert difference(desk, same, answer.answer_id, None).startswith("The same rows")
+    other = desk.run("SELECT 'x' AS team, 1 AS n", None, "t")
+    assert "1 of 1 rows are not in the original" in difference(desk, other, answer.answer_id, None)
+
+
+def test_sql_that_the_guard_refuses_is_refused_in_words(desk: Desk) -> None:
+    answer = desk.run("DROP TABLE users", "ben", "t")
+    assert answer.status == "refused"
+    assert "DROP" in (answer.error or "")
+
+
+# --- what is shown -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", TEXTS, ids=lambda case: case["words"])
+def test_words_of_the_data_are_no_markup(case: dict[str, str]) -> None:
+    assert payload.text(case["words"]).replace(payload.WORD_JOINER, "␣") == case["markdown"]
+
+
+def test_nothing_ends_a_block_of_code() -> None:
+    assert payload.code("SELECT '````'", "sql").splitlines()[-1] == "`" * 5
+
+
+def test_an_unknown_word_is_replaced_by_the_option() -> None:
+    from assistant.surfaces.web.chat import choice
+    from assistant.values import Clarification
+
+    asked = Answer("clarify", "1", "spend on atlas last month", clarify=Clarification("I don't know “Atlas”. Which?"))
+    assert choice(asked, r"Atl\1s") == r"spend on Atl\1s last month"
+    whole = Answer("clarify", "1", "cost", clarify=Clarification("Which cost?", ("billed cost",)))
+    assert choice(whole, "billed cost") == "billed cost"
+
+
+def test_the_steps_of_an_answer_have_content(desk: Desk) -> None:
+    answer = desk.ask("cost by team last month", "ben", "t")
+    steps = dict(payload.steps(answer, desk, "ben"))
+    assert list(steps) == ["Understood", "SQL", "Checked", "Ran", "Told"]
+    assert "SELECT" in steps["SQL"]
+    assert "Cumulus" in steps["Checked"]
+
+
+def test_every_briefing_line_and_starter_is_a_question_that_gets_an_answer(desk: Desk) -> None:
+    lines = briefing.lines(desk, "ada")
+    assert len(lines) >= 4
+    asked = [line.question for line in lines] + briefing.questions(desk, "ada")
+    assert {desk.peek(question, "ada").status for question in asked} == {"answered"}
+
+
+def test_no_briefing_for_somebody_who_is_not_listed(desk: Desk) -> None:
+    assert briefing.lines(desk, "mallory") == []
+    assert briefing.questions(desk, "mallory") == []
+
+
+# --- stopping ------------------------------------------------------------------------------------------
+
+
+class Recording:
+    """An Engine that notes whose statement runs."""
+
+    dialect = "duckdb"
+
+    def __init__(self) -> None:
+        self.ran: list[tuple[str | None, str | None]] = []
+        self.cancelled: list[str] = []
+
+    def run(self, query: CheckedQuery, owner: str | None = None, query_id: str | None = None) -> Rows:
+        self.ran.append((owner, query_id))
+        return Rows((), (), ())
+
+    def cancel(self, query_id: str) -> bool:
+        self.cancelled.append(query_id)
+        return True
+
+    def close(self) -> None: ...
+
+
+def test_the_stop_button_finds_the_statement_of_its_own_chat() -> None:
+    engine = Recording()
+    named = StoppableEngine(engine)
+    query = CheckedQuery("", "", (), (), (), None, Limits())
+    with stoppable("chat 1"):
+        named.run(query, "ada")
+        other = threading.Thread(target=lambda: named.run(query))
+        other.start()
+        other.join()
+    named.run(query)
+    named.cancel("chat 1")
+    assert engine.ran == [("ada", "chat 1"), (None, None), (None, None)]
+    assert engine.cancelled == ["chat 1"]
+
+
+# --- sign-in ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(passwords.COST, "n", 2**4)
+
+
+def test_a_password_fits_only_its_user(tmp_path: Path, cheap: None) -> None:
+    held = passwords.Passwords(tmp_path / "p.sqlite")
+    held.set("ada", "correct horse battery")
+    assert held.fits("ada", "correct horse battery")
+    assert not held.fits("ada", "correct horse batterY")
+    assert not held.fits("ben", "correct horse battery")
+    assert b"horse" not in (tmp_path / "p.sqlite").read_bytes()
+    assert (tmp_path / "p.sqlite").stat().st_mode & 0o077 == 0
+
+
+def test_five_wrong_tries_close_an_account_for_a_while(tmp_path: Path, cheap: None) -> None:
+    held = passwords.Passwords(tmp_path / "p.sqlite")
+    held.set("ada", "correct horse battery")
+    assert not any(held.fits("ada", f"guess {n}") for n in range(5))
+    assert not held.fits("ada", "correct horse battery")
+
+
+def test_a_short_password_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="12"):
+        passwords.Passwords(tmp_path / "p.sqlite").set("ada", "short")
+
+
+def test_the_cookie_secret_stays_and_is_private(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    assert passwords.cookie_secret(path) == passwords.cookie_secret(path)
+    assert path.stat().st_mode & 0o077 == 0
+
+
+REACH: list[tuple[str, dict[str, Any], bool]] = [
+    ("127.0.0.1", {}, True),
+    ("localhost", {"sign_in": "header"}, True),
+    ("0.0.0.0", {}, False),
+    ("10.0.0.5", {}, False),
+    ("0.0.0.0", {"sign_in": "header"}, False),
+    ("0.0.0.0", {"sign_in": "header", "proxy_secret": "s"}, True),
+    ("0.0.0.0", {"sign_in": "password"}, True),
+]
+
+
+@pytest.mark.parametrize(("host", "given", "allowed"), REACH)
+def test_costs_are_not_served_to_strangers(host: str, given: dict[str, Any], allowed: bool) -> None:
+    settings = WebSettings(**given)
+    if allowed:
+        serving.check_reach(host, settings)
+        return
+    with pytest.raises(Refused, match="ASKCOST_WEB"):
+        serving.check_reach(host, settings)
+
+
+def test_a_password_is_only_for_users_who_are_listed(warehouse: Path, cheap: None) -> None:
+    with pytest.raises(Refused, match="mallory"):
+        serving.set_password(Config(warehouse=warehouse), "mallory", "correct horse battery")
+    assert serving.set_password(Config(warehouse=warehouse), "ada", "correct horse battery") == 0
+    kept = sqlite3.connect(warehouse.with_suffix(".passwords.sqlite"))
+    assert kept.execute("SELECT user FROM passwords").fetchall() == [("ada",)]
+    kept.close()
