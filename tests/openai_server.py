@@ -24,7 +24,8 @@ class OpenAIServer:
     """Replies with the steps of its script, in order; the last one again and again when `repeat`.
 
     A step: `content` (text, or an object sent as JSON), `usage`, `status`, `headers`, `body` (raw bytes of the
-    reply), `hang` (seconds before the reply), `cut` (the reply ends in the middle), `refusal`, `finish`.
+    reply), `hang` (seconds before the reply), `drip` (seconds between its bytes), `cut` (the reply ends in the middle),
+    `refusal`, `finish`.
     """
 
     def __init__(self, *script: Step, repeat: bool = False) -> None:
@@ -81,7 +82,11 @@ class OpenAIServer:
                     for name, value in step.get("headers", {}).items():
                         self.send_header(name, value)
                     self.end_headers()
-                    self.wfile.write(body[: len(body) // 2] if step.get("cut") else body)
+                    for byte in body if step.get("drip") else ():
+                        self.wfile.write(bytes([byte]))
+                        time.sleep(step["drip"])
+                    if not step.get("drip"):
+                        self.wfile.write(body[: len(body) // 2] if step.get("cut") else body)
                 except OSError:
                     pass  # the client has gone, as it should after its timeout
                 self.close_connection = True

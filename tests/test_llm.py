@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from conftest import WarehouseOf
 from openai_server import USAGE, OpenAIServer
 
@@ -20,6 +22,7 @@ from assistant.config import Config
 from assistant.planning import completion, meter
 from assistant.planning.llm import Scripted
 from assistant.planning.proposal import Proposal
+from assistant.surfaces.cli.main import main
 from assistant.values import Answer, Question
 
 pytest.importorskip("langchain_openai")
@@ -184,7 +187,10 @@ def test_a_narrative_stands_only_if_every_figure_does(assistant_at: AssistantAt,
 # --- configuration -------------------------------------------------------------------------------------
 
 
-def test_forcing_a_model_that_is_not_configured_says_what_to_set(warehouse_of: WarehouseOf, tmp_path: Path) -> None:
+def test_forcing_a_model_that_is_not_configured_says_what_to_set(
+    warehouse_of: WarehouseOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ASKCOST_LLM_MODEL", raising=False)
     assistant = Assistant(Config(warehouse=warehouse_of("tarnbrook"), ledger=tmp_path / "l.sqlite"))
     answer = ask(assistant, "cost last month", planner="llm")
     assistant.close()
@@ -217,3 +223,36 @@ def test_the_answer_bears_what_the_reply_was_billed(assistant_at: AssistantAt) -
     )
     assert (tokens.cached_input, tokens.reasoning) == (256, 60)
     assert tokens.cost_usd == pytest.approx(2 * 0.0002562)
+
+
+def test_the_environment_is_all_that_the_command_line_needs(
+    warehouse_of: WarehouseOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with OpenAIServer({"content": BY_SQUAD}) as server:
+        monkeypatch.setenv("ASKCOST_LLM_BASE_URL", server.url)
+        monkeypatch.setenv("ASKCOST_LLM_MODEL", "gpt-5-mini")
+        monkeypatch.setenv("ASKCOST_LLM_API_KEY", "sk-secret")
+        monkeypatch.setenv("ASKCOST_LEDGER", str(tmp_path / "ledger.sqlite"))
+        command = [
+            "ask",
+            SPLURGE,
+            "--today",
+            TODAY.isoformat(),
+            "--json",
+            "--warehouse",
+            str(warehouse_of("tarnbrook")),
+        ]
+        result = CliRunner().invoke(main, command)
+    answer = json.loads(result.output)
+    assert (result.exit_code, answer["planner"], answer["tokens"]["calls"]) == (0, "llm", 1)
+    assert "sk-secret" not in result.output + repr(Config())
+
+
+@pytest.mark.skipif("ASKCOST_LIVE" not in os.environ, reason="ASKCOST_LIVE=1 and ASKCOST_LLM_… ask a real model")
+def test_a_real_model_completes_a_plan(warehouse_of: WarehouseOf, tmp_path: Path) -> None:
+    assistant = Assistant(Config(warehouse=warehouse_of("tarnbrook"), ledger=tmp_path / "l.sqlite"))
+    answer = ask(assistant, "which squads are splurging the most on Claude this year")
+    assistant.close()
+    assert answer.planner == "llm"
+    assert answer.tokens.input < 1_000
+    assert "by squad" in answer.understood

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -23,9 +24,10 @@ from assistant.errors import Refused
 from assistant.surfaces.cli import serving
 from assistant.surfaces.web import briefing, changes, passwords, payload
 from assistant.surfaces.web.desk import Desk, StoppableEngine, stoppable
+from assistant.surfaces.web.gate import Gate
 from assistant.surfaces.web.settings import WebSettings
 from assistant.telling.table import to_csv, to_xlsx
-from assistant.values import Answer, CheckedQuery, Limits, Rows
+from assistant.values import Answer, CheckedQuery, Clarification, Limits, Rows
 
 TEXTS = yaml.safe_load((Path(__file__).parent / "cases" / "web_text.yaml").read_text(encoding="utf-8"))
 QUESTIONS = (
@@ -156,13 +158,11 @@ def test_rows_of_old_answers_are_let_go(desk: Desk) -> None:
 
 
 def test_the_difference_to_the_original_is_said(desk: Desk) -> None:
-    from assistant.surfaces.web.chat import difference
-
     answer = desk.ask("cost by team last month", None, "t")
     same = desk.run(answer.sql or "", None, "t")
-    assert difference(desk, same, answer.answer_id, None).startswith("The same rows")
+    assert payload.difference(desk, same, answer.answer_id, None).startswith("The same rows")
     other = desk.run("SELECT 'x' AS team, 1 AS n", None, "t")
-    assert "1 of 1 rows are not in the original" in difference(desk, other, answer.answer_id, None)
+    assert "1 of 1 rows are not in the original" in payload.difference(desk, other, answer.answer_id, None)
 
 
 def test_sql_that_the_guard_refuses_is_refused_in_words(desk: Desk) -> None:
@@ -184,13 +184,10 @@ def test_nothing_ends_a_block_of_code() -> None:
 
 
 def test_an_unknown_word_is_replaced_by_the_option() -> None:
-    from assistant.surfaces.web.chat import choice
-    from assistant.values import Clarification
-
     asked = Answer("clarify", "1", "spend on atlas last month", clarify=Clarification("I don't know “Atlas”. Which?"))
-    assert choice(asked, r"Atl\1s") == r"spend on Atl\1s last month"
+    assert payload.choice(asked, r"Atl\1s") == r"spend on Atl\1s last month"
     whole = Answer("clarify", "1", "cost", clarify=Clarification("Which cost?", ("billed cost",)))
-    assert choice(whole, "billed cost") == "billed cost"
+    assert payload.choice(whole, "billed cost") == "billed cost"
 
 
 def test_the_steps_of_an_answer_have_content(desk: Desk) -> None:
@@ -315,3 +312,43 @@ def test_a_password_is_only_for_users_who_are_listed(warehouse: Path, cheap: Non
     kept = sqlite3.connect(warehouse.with_suffix(".passwords.sqlite"))
     assert kept.execute("SELECT user FROM passwords").fetchall() == [("ada",)]
     kept.close()
+
+
+# --- the door ----------------------------------------------------------------------------------------------
+
+KNOCKS = [
+    ({"host": "127.0.0.1:8000"}, True),
+    ({"host": "localhost"}, True),
+    ({"host": "[::1]:8000"}, True),
+    ({"host": "costs.example"}, True),
+    ({"host": "127.0.0.1:8000", "origin": "http://127.0.0.1:8000"}, True),
+    ({"host": "127.0.0.1:8000", "origin": "http://evil.example"}, False),
+    ({"host": "127.0.0.1:8000", "origin": "http://127.0.0.1:9999"}, False),
+    ({"host": "127.0.0.1:8000", "origin": "null"}, False),
+    ({"host": "evil.example"}, False),
+    ({"host": "127.0.0.1.evil.example:8000"}, False),
+    ({"host": "evil.example@127.0.0.1.example"}, False),
+    ({}, False),
+]
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+@pytest.mark.parametrize(("headers", "welcome"), KNOCKS)
+def test_only_own_pages_are_let_in(kind: str, headers: dict[str, str], welcome: bool) -> None:
+    sent: list[dict[str, Any]] = []
+    entered: list[str] = []
+
+    async def inside(scope: Any, receive: Any, send: Any) -> None:
+        entered.append(scope["type"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": kind, "headers": [(k.encode(), v.encode()) for k, v in headers.items()]}
+    asyncio.run(Gate(inside, serving.LOOPBACK | {"costs.example"})(scope, send, send))  # type: ignore[arg-type]
+    assert bool(entered) is welcome
+    if welcome:
+        assert "frame-ancestors 'none'" in dict(sent[0]["headers"])[b"content-security-policy"].decode()
+    else:
+        assert sent[0].get("status", sent[0].get("code")) in (403, 1008)

@@ -49,7 +49,7 @@ class _Attacher:
     def __init__(self, spans: Sequence[Span], lexicon: Lexicon) -> None:
         self.sentence = Sentence(spans, lexicon)
         self.draft = Draft()
-        self.negating = False
+        self.negating = ""  # the exclusion word that still waits for what it excludes
         self.readmitting = False
         self.metric_places: list[int] = []
         self.counting = ""
@@ -62,6 +62,7 @@ class _Attacher:
                 continue
             self._refuse(span)
             self._attach(i, span)
+        self._settle()
         if self.counting and not (self.draft.counted or self.draft.metrics or self.draft.units):
             self.draft.unknown.append(self.counting)  # how many of what?
         if self.draft.share:
@@ -78,6 +79,12 @@ class _Attacher:
         if named:  # "untagged (no squad tag)" says one thing twice
             self.draft.empties = named
         return self.draft
+
+    def _settle(self) -> None:
+        """An exclusion that found nothing to exclude must not be dropped in silence."""
+        if self.negating:
+            self.draft.unknown.append(self.negating)
+            self.negating = ""
 
     def _sides_of_share(self) -> None:
         """`what share of AI spend is OpenAI`: AI is the whole, OpenAI the part."""
@@ -245,7 +252,7 @@ class _Attacher:
                 self.draft.times.append(TimeUse((end,), span.text, i))
         else:
             self.draft.times.append(TimeUse(span.times, span.text, i, self._versus_open(i)))
-        self.negating = False
+        self._settle()
 
     def _versus_open(self, i: int) -> bool:
         """Whether the nearest operator before this place sets it against something."""
@@ -282,7 +289,7 @@ class _Attacher:
             self.draft.dimensions.append(DimensionUse((), span.text, span.words[-1].endswith("s")))
         if meaning.grain not in self.draft.grains:
             self.draft.grains.append(meaning.grain)
-        self.negating = False
+        self._settle()
 
     def _operator(self, i: int, span: Span) -> None:
         names = [m.names[0] for m in span.meanings if m.kind == "operator"]
@@ -311,12 +318,13 @@ class _Attacher:
             case "between":
                 return self._between_numbers(i, span)
             case "exclude":
-                self.negating, self.readmitting = True, False
+                self._settle()
+                self.negating, self.readmitting = span.text, False
                 return True
             case "exclude_behind":
                 return self._exclude_behind()
             case "include":
-                self.negating = False
+                self._settle()
                 return True
             case "including":
                 return self._including(i)
@@ -373,7 +381,7 @@ class _Attacher:
             case "convert":
                 return self._convert(i)
             case "group" | "each_of":
-                self.negating = False
+                self._settle()
                 j = self.sentence.after(i)
                 each = "each" in span.words
                 if each and (j is None or self.sentence.spans[j].times) and self.draft.values:
@@ -433,7 +441,7 @@ class _Attacher:
             self.draft.metrics_listed = True  # "billed versus effective cost" are two measures, not two periods
             return True
         self.draft.compare = True
-        self.negating = False
+        self._settle()
         return True
 
     def _convert(self, i: int) -> bool:
@@ -488,8 +496,8 @@ class _Attacher:
                 return
 
     def _empty(self, i: int, span: Span, filled: bool) -> bool:
-        filled = filled != self.negating
-        self.negating = False
+        filled = filled != bool(self.negating)
+        self.negating = ""
         j = self.sentence.after(i)
         if j is not None:
             meaning = self.sentence.spans[j].of("dimension")
@@ -524,9 +532,7 @@ class _Attacher:
         self.metric_places.append(i)
         self.draft.metrics.append(meaning.names)
         self.draft.metric_texts.append(span.text)
-        if self.negating and before is not None and self.sentence.spans[before].operator("exclude"):
-            self.draft.unknown.append(f"{self.sentence.spans[before].text} {span.text}")
-        self.negating = False
+        self._settle()
 
     def _dimension(self, i: int, span: Span, meaning: Meaning) -> None:
         neighbour = self.sentence.value_beside(i, meaning.names)
@@ -535,7 +541,7 @@ class _Attacher:
         before = self.sentence.before(i)
         if before is not None and self.negating and self.sentence.spans[before].operator("exclude"):
             self.draft.empties.append(EmptyUse(meaning.names, False, span.text))
-            self.negating = False
+            self.negating = ""
             return
         last = self.draft.dimensions[-1] if self.draft.dimensions else None
         if (
@@ -562,7 +568,7 @@ class _Attacher:
         use = DimensionUse(meaning.names, span.text, self.sentence.is_plural(span), bare=not grouped, each=each)
         use.described = use.bare and i > 0 and self._described(i)
         self.draft.dimensions.append(use)
-        self.negating = False
+        self._settle()
 
     def _described(self, i: int) -> bool:
         """`AWS services`, `compute category services`: a value stands before the word as its adjective."""
@@ -596,7 +602,7 @@ class _Attacher:
                 use.hits = tuple(h for h in hits if self.sentence.is_of(h, previous.restricted))
         elif self.negating:
             use.negated = True
-            self.negating = False
+            self.negating = ""
         if self.readmitting or (joined and previous is not None and previous in self.draft.readmitted):
             self.draft.readmitted.append(use)
             self.readmitting = False

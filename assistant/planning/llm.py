@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from importlib.util import find_spec
+from threading import Thread
 from typing import Any, Protocol
 
 from assistant.ledger.prices import Usage
@@ -77,12 +80,14 @@ class ChatModel:
     def __init__(self, name: str, base_url: str | None, key: str, seconds: float, output_tokens: int) -> None:
         self.name = name
         self.host = base_url or "https://api.openai.com/v1"
+        self._seconds = seconds
         self._settings = {"timeout": seconds, "max_tokens": output_tokens, "api_key": key or "none"}
         self._client: Any = None
 
     def reply(self, messages: Sequence[Message], schema: Schema | None) -> Reply:
         try:
-            raw = self._chain(schema).invoke(list(messages))
+            chain = self._chain(schema)
+            raw = _within(self._seconds, lambda: chain.invoke(list(messages)))
         except Exception as error:  # whatever the libraries raise: a model that fails costs the call, not the answer
             return _partial_reply(error)
         return _reply(raw["raw"] if schema is not None else raw)
@@ -102,12 +107,25 @@ class ChatModel:
         return self._client.with_structured_output(dict(schema), method="json_schema", strict=True, include_raw=True)
 
 
-def installed() -> bool:
-    return find_spec("langchain_openai") is not None
+def _within(seconds: float, call: Callable[[], Any]) -> Any:
+    """The call's result, however slowly its bytes come: the client's own timeout is for each of them."""
+    done: Future[Any] = Future()
+
+    def work() -> None:
+        try:
+            done.set_result(call())
+        except BaseException as error:
+            done.set_exception(error)
+
+    Thread(target=work, daemon=True).start()
+    try:
+        return done.result(seconds + 1)
+    except FutureTimeout:
+        raise Failed("timeout", down=True) from None
 
 
 def _chat_openai() -> Any:
-    if not installed():
+    if find_spec("langchain_openai") is None:
         raise Failed("langchain-openai is not installed: pip install 'askcost[llm]'")
     from langchain_openai import ChatOpenAI
 

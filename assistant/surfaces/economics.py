@@ -204,10 +204,11 @@ def _charges(
 
 @dataclass(frozen=True)
 class UnitCosts:
-    """A metric's months, and which costs they are made of."""
+    """A metric's months, money in `currency`."""
 
     metric: str
     product: str | None
+    currency: str
     months: tuple[UnitCost, ...]
     notes: tuple[str, ...]
 
@@ -247,7 +248,10 @@ def unit_costs(
     if months[-1].month == partial and (days.last + timedelta(days=1)).day != 1:
         notes.append(f"The costs of {partial:%b %Y} are loaded up to {days.last} only.")
     notes += _gaps(months, wanted, start, end)
-    return UnitCosts(name, listed[-1].values[0] if product else None, tuple(months), tuple(notes))
+    several = len(house.catalog.currencies) > 1
+    currency = "USD" if several or not house.catalog.currencies else house.catalog.currencies[0]
+    notes += ["Costs in other currencies than USD are left out."] if several else []
+    return UnitCosts(name, listed[-1].values[0] if product else None, currency, tuple(months), tuple(notes))
 
 
 def _gaps(months: Sequence[UnitCost], wanted: Sequence[date], start: date | None, end: date | None) -> list[str]:

@@ -184,7 +184,7 @@ def _why(line: Line) -> str:
 
 @dataclass(frozen=True)
 class Change:
-    """Months of a baseline and after, [first, last], and what was invested in between in USD."""
+    """Months of a baseline and after, [first, last], and what was invested in between."""
 
     baseline: tuple[date, date]
     after: tuple[date, date] | None = None
@@ -205,16 +205,22 @@ def unit_cost(
     if start and end and end <= start:
         raise Refused("--to lies before --from; give the earlier month first.")
     found = economics.unit_costs(Assistant(config, surface="cli"), name, product, start, end, user)
-    unit = "USD per unit"
+    unit = f"{found.currency} per unit"
     columns = (
-        time(), metric("cost", "USD"), metric("volume", "count"), metric("unit_cost", unit),
+        time(), metric("cost", found.currency), metric("volume", "count"), metric("unit_cost", unit),
         metric("marginal_cost", unit),
     )  # fmt: skip
     rows = tuple((m.month, m.cost, m.volume, m.average, m.marginal) for m in found.months)
     shown = found.metric + (f" ({found.product})" if found.product else "")
-    report = Report(columns, rows, (f"Unit cost of {shown}.",), found.notes, extra={"metric": found.metric})
+    report = Report(
+        columns,
+        rows,
+        (f"Unit cost of {shown}.",),
+        found.notes,
+        extra={"metric": found.metric, "currency": found.currency},
+    )
     if change:
-        report = _with_comparison(report, _comparison(found.months, change))
+        report = _with_comparison(report, _comparison(found.months, change), found.currency)
     show(report, shape)
     return 0
 
@@ -233,22 +239,22 @@ def _comparison(months: Sequence[units.UnitCost], change: Change) -> units.Compa
     return units.compare(chosen[0], chosen[1], change.investment)
 
 
-def _with_comparison(report: Report, one: units.Comparison) -> Report:
-    def usd(value: Decimal | None) -> str:
-        return "–" if value is None else money(value, "USD")
+def _with_comparison(report: Report, one: units.Comparison, currency: str) -> Report:
+    def sum_of(value: Decimal | None) -> str:
+        return "–" if value is None else money(value, currency)
 
     sentences = [
-        f"A month: {usd(one.baseline.cost)} before, {usd(one.after.cost)} after ({usd(one.change)} change); "
-        f"{usd(one.baseline.average)} before and {usd(one.after.average)} after for one.",
-        f"The change is {usd(one.volume_effect)} from volume and {usd(one.rate_effect)} from the cost of one.",
-        f"At the old cost of one it would be {usd(one.counterfactual)}: {usd(one.avoided)} a month avoided.",
+        f"A month: {sum_of(one.baseline.cost)} before, {sum_of(one.after.cost)} after ({sum_of(one.change)} change); "
+        f"{sum_of(one.baseline.average)} before and {sum_of(one.after.average)} after for one.",
+        f"The change is {sum_of(one.volume_effect)} from volume and {sum_of(one.rate_effect)} from the cost of one.",
+        f"At the old cost of one it would be {sum_of(one.counterfactual)}: {sum_of(one.avoided)} a month avoided.",
     ]
     if one.marginal is not None:
-        sentences.append(f"Each unit more costs {usd(one.marginal)}.")
+        sentences.append(f"Each unit more costs {sum_of(one.marginal)}.")
     if one.investment is not None:
         paid = one.payback_months
         back = f"paid back in {quantity(round(paid, 1))} months" if paid else "not paid back: no cost is avoided"
-        sentences.append(f"An investment of {usd(one.investment)} is {back}.")
+        sentences.append(f"An investment of {sum_of(one.investment)} is {back}.")
     comparison = {
         "baseline": asdict(one.baseline), "after": asdict(one.after), "change": one.change,
         "volume_effect": one.volume_effect, "rate_effect": one.rate_effect, "counterfactual": one.counterfactual,

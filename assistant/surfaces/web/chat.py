@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
@@ -20,7 +19,6 @@ from assistant.values import Answer
 
 LOCAL = "local"  # the operator of a server that listens on this machine only
 GREETING = "What is worth knowing today. Click a line to see more, or ask in your own words."
-WORD = re.compile(r"“([^”]+)”")
 
 
 def name_of(user: User | PersistedUser | None) -> str | None:
@@ -101,7 +99,7 @@ class Chat:
 
     async def _show(self, answer: Answer, original: str | None = None) -> None:
         if answer.status == "clarify" and answer.clarify:
-            options = [{"label": o, "text": choice(answer, o)} for o in answer.clarify.options]
+            options = [{"label": o, "text": payload.choice(answer, o)} for o in answer.clarify.options]
             await choices(answer.clarify.question, options)
         elif answer.status != "answered":
             await self._refuse(answer)
@@ -119,7 +117,7 @@ class Chat:
     async def _answer(self, answer: Answer, original: str | None) -> None:
         props: dict[str, Any] = {"answer_id": answer.answer_id}
         if original:
-            props["difference"] = await asyncio.to_thread(difference, self.desk, answer, original, who())
+            props["difference"] = await asyncio.to_thread(payload.difference, self.desk, answer, original, who())
         elements: list[Element] = [cl.CustomElement(name="Answer", props=props, display="inline")]
         if payload.picture(answer, self.desk) is not None:
             url = f"/answers/{answer.answer_id}/chart"
@@ -153,28 +151,3 @@ async def choices(words: str, options: list[dict[str, str]], title: str = "") ->
     """Words, and buttons that ask."""
     elements: list[Element] = [cl.CustomElement(name="Choices", props={"options": options, "title": title})]
     await send(payload.text(words), elements if options else None)
-
-
-def choice(answer: Answer, option: str) -> str:
-    """What an option asks: the question with its unknown word replaced, or the option itself."""
-    assert answer.clarify
-    for word in WORD.findall(answer.clarify.question):
-        pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE)
-        if pattern.search(answer.question):
-            return pattern.sub(lambda _: option, answer.question, count=1)
-    return option
-
-
-def difference(desk: Desk, answer: Answer, original: str, user: str | None) -> str:
-    """How the rows differ from those of the answer whose SQL was edited."""
-    try:
-        earlier = desk.recall(original, user).answer
-    except AssistantError:
-        return ""
-    before, after = set(map(repr, earlier.rows)), set(map(repr, answer.rows))
-    if before == after and len(earlier.rows) == len(answer.rows):
-        return "The same rows as the original."
-    return (
-        f"{len(after - before):,} of {len(answer.rows):,} rows are not in the original; "
-        f"{len(before - after):,} of its {len(earlier.rows):,} are not here."
-    )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, NamedTuple
-from urllib.parse import urlsplit
 
 import chainlit as cl
 import chainlit.server
@@ -17,12 +16,12 @@ from chainlit.config import config as chainlit_config
 from chainlit.user import PersistedUser, User
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistant.errors import AssistantError
 from assistant.surfaces.web import history, payload, sign_in
 from assistant.surfaces.web.chat import Chat, name_of
 from assistant.surfaces.web.desk import Desk, Recalled
+from assistant.surfaces.web.gate import Gate
 from assistant.surfaces.web.passwords import Passwords
 from assistant.surfaces.web.settings import LOOPBACK, WebSettings, beside
 from assistant.telling.plotly_chart import to_plotly
@@ -30,17 +29,6 @@ from assistant.telling.table import to_csv, to_xlsx
 
 SignedIn = Annotated[User | PersistedUser | None, Depends(get_current_user)]
 FOREIGN = re.compile(r"<link\b[^>]*\bhref=\"https?://[^>]*>", re.DOTALL)
-# Chainlit compiles custom elements in the browser, hence 'unsafe-eval'; nothing may come from another host.
-POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
-    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-HEADERS = (
-    (b"content-security-policy", POLICY.encode()),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"same-origin"),
-)
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -141,38 +129,6 @@ def own_page() -> None:
         return FOREIGN.sub("", str(original(root_path)))  # type: ignore[no-untyped-call]
 
     chainlit.server.get_html_template = template
-
-
-class Gate:
-    """Lets in requests for this host from its own pages only, and says what a page may load.
-
-    A page elsewhere can point its name at this machine or open a socket to it; neither gets an answer.
-    """
-
-    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
-        self.app, self.hosts = app, hosts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
-            await self.app(scope, receive, send)
-            return
-        headers = dict(scope["headers"])
-        host = headers.get(b"host", b"").decode("latin-1").lower()
-        origin = headers.get(b"origin", b"").decode("latin-1").lower()
-        named = urlsplit(f"//{host}").hostname or ""
-        if named not in self.hosts or (origin and urlsplit(origin).netloc != host):
-            if scope["type"] == "websocket":
-                await send({"type": "websocket.close", "code": 1008})
-            else:
-                await Response("This address is not served here.", 403)(scope, receive, send)
-            return
-
-        async def guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *HEADERS]
-            await send(message)
-
-        await self.app(scope, receive, guarded)
 
 
 def _private(response: Response) -> Response:

@@ -22,6 +22,7 @@ MOST_ROWS = 1_000
 # Emphasis, code, links, HTML, tables, entities; directives. Nothing more: the copy button copies backslashes too.
 MARKUP = re.compile(r"[\\`*_\[\]<>~|&]|:(?=\w|:)")
 BLOCK = re.compile(r"^(\d*)([#+=.)-])")
+UNKNOWN = re.compile(r"“([^”]+)”")
 WORD_JOINER = "\u2060"  # has no width; a link that is not one has to be broken by something
 
 
@@ -165,6 +166,31 @@ def steps(answer: Answer, desk: Desk, user: str | None) -> list[tuple[str, str]]
         ("Told", "Every figure in the text stands in the rows or follows from them. Answer "
                  f"`{answer.answer_id}`."),
     ]  # fmt: skip
+
+
+def choice(answer: Answer, option: str) -> str:
+    """What an option asks: the question with its unknown word replaced, or the option itself."""
+    assert answer.clarify
+    for word in UNKNOWN.findall(answer.clarify.question):
+        pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE)
+        if pattern.search(answer.question):
+            return pattern.sub(lambda _: option, answer.question, count=1)
+    return option
+
+
+def difference(desk: Desk, answer: Answer, original: str, user: str | None) -> str:
+    """How the rows differ from those of the answer whose SQL was edited."""
+    try:
+        earlier = desk.recall(original, user).answer
+    except AssistantError:
+        return ""
+    before, after = set(map(repr, earlier.rows)), set(map(repr, answer.rows))
+    if before == after and len(earlier.rows) == len(answer.rows):
+        return "The same rows as the original."
+    return (
+        f"{len(after - before):,} of {len(answer.rows):,} rows are not in the original; "
+        f"{len(before - after):,} of its {len(earlier.rows):,} are not here."
+    )
 
 
 def _head(column: AnswerColumn, rows: Sequence[Sequence[Any]], at: int) -> dict[str, Any]:

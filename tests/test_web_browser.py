@@ -1,0 +1,247 @@
+"""The web chat in a real browser, offline: what an executive sees, clicks and downloads.
+
+Needs Debian's chromium (or PLAYWRIGHT's own); without a browser the tests fail rather than pass unseen.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+import web_company
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from assistant.config import Config
+from assistant.surfaces.cli import serving
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+SERVE = """
+import sys
+from datetime import date
+from pathlib import Path
+from assistant.config import Config
+from assistant.surfaces.cli import serving
+serving.serve(Config(warehouse=Path(sys.argv[1])), "127.0.0.1", int(sys.argv[2]), date.fromisoformat(sys.argv[3]))
+"""
+PASSWORD = "correct horse battery"
+
+
+class Server:
+    """The chat over the harmful company, in a process of its own; `restart` keeps its files."""
+
+    def __init__(self, warehouse: Path, **settings: str) -> None:
+        self.warehouse, self.settings = warehouse, settings
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-c", SERVE, str(self.warehouse), str(self.port), web_company.TODAY.isoformat()]
+        environment = {**os.environ, **self.settings}
+        self.log = open(self.warehouse.with_suffix(".log"), "a")  # noqa: SIM115
+        self.process = subprocess.Popen(command, env=environment, stdout=self.log, stderr=self.log)
+        until = time.monotonic() + 60
+        while True:
+            try:
+                urllib.request.urlopen(f"{self.url}/ready", timeout=5).close()
+                return
+            except OSError:
+                assert self.process.poll() is None, self.warehouse.with_suffix(".log").read_text()
+                assert time.monotonic() < until, "the chat does not come up"
+                time.sleep(0.2)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(30)
+        self.log.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = shutil.which("chromium") or shutil.which("chromium-browser")
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(web_company.build(tmp_path_factory.mktemp("chat") / "costs.duckdb"))
+    yield server
+    server.stop()
+
+
+class Visit:
+    """A page that must not call any other host nor complain; asking waits for the whole answer."""
+
+    def __init__(self, browser: Browser, server: Server, **options: Any) -> None:
+        self.server = server
+        self.foreign: list[str] = []
+        self.complaints: list[str] = []
+        self.context: BrowserContext = browser.new_context(**options)
+        self.context.route(lambda url: not url.startswith(server.url), self._refuse)
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(20_000)
+        self.page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.goto(server.url)
+
+    def _refuse(self, route: Any) -> None:
+        if not route.request.url.startswith(("data:", "blob:")):
+            self.foreign.append(route.request.url)
+        route.abort()
+
+    def ask(self, question: str) -> None:
+        self.page.fill("#chat-input", question)
+        self.page.wait_for_selector("#chat-submit:not([disabled])")
+        self.answered(lambda: self.page.click("#chat-submit"))
+
+    def answered(self, act: Any) -> None:
+        """Does something, and waits until there is one answer (or question back) more."""
+        ends = "[data-testid=quiet], [data-testid=choices]"
+        before = self.page.locator(ends).count()
+        act()
+        expect(self.page.locator(ends)).to_have_count(before + 1, timeout=20_000)
+
+    def last(self, testid: str) -> Any:
+        return self.page.get_by_test_id(testid).last
+
+    def end(self) -> None:
+        """Raises when the page called another host, or complained of more than not being signed in yet."""
+        self.context.close()
+        assert self.foreign == []
+        assert [c for c in self.complaints if "401" not in c and "Unauthorized" not in c] == []
+
+
+def test_an_executive_asks_and_looks_closer(browser: Browser, server: Server, tmp_path: Path) -> None:
+    visit = Visit(browser, server, accept_downloads=True)
+    page = visit.page
+    expect(page).to_have_title("askcost")
+    expect(visit.last("briefing-line").first).to_be_visible()
+
+    visit.ask("cost by team last month")
+    page.wait_for_selector(".js-plotly-plot .main-svg")
+    expect(visit.last("answer-table").locator("tbody tr")).to_have_count(len(web_company.TEAMS))
+    expect(visit.last("quiet")).to_contain_text("0 tokens")
+
+    # What the data says is text: in the sentence, the chart, the table, the steps.
+    table = visit.last("answer-table").inner_text()
+    for team in web_company.TEAMS:
+        assert team in table
+    assert page.evaluate("window.harmed === undefined")
+    assert page.locator("a[href*=evil], .message-content img[src=x], .js-plotly-plot a").count() == 0
+
+    # Files hold the figures of the table.
+    for ending in ("csv", "xlsx"):
+        with page.expect_download() as download:
+            visit.last(f"download-{ending}").click()
+        download.value.save_as(tmp_path / f"answer.{ending}")
+    lines = list(csv.reader((tmp_path / "answer.csv").open(encoding="utf-8")))
+    sheet = openpyxl.load_workbook(tmp_path / "answer.xlsx").worksheets[0]
+    amounts = [float(line[-1]) for line in lines[1:]]
+    assert amounts == pytest.approx([row[-1].value for row in sheet.iter_rows(min_row=2)])
+    assert sum(amounts) == pytest.approx(sum(28 * (n + 1.02) for n in range(len(web_company.TEAMS))))
+    assert not any(cell.startswith("=") for line in lines for cell in line)
+
+    # How it came about, one click away.
+    page.click("button[id='step-How this was answered']")
+    page.click("button[id='step-SQL']")
+    expect(page.locator("pre").filter(has_text="SELECT").last).to_contain_text("GROUP BY")
+
+    # One part of the reading changed; then a follow-up in words.
+    visit.answered(lambda: (visit.last("chip-grouping").click(), page.get_by_test_id("change-by:service").click()))
+    expect(visit.last("answer-table").locator("tbody tr")).to_have_count(len(web_company.SERVICES))
+    visit.ask("only Nimbus")
+    expect(visit.last("chip-filter")).to_contain_text("Nimbus")
+    visit.end()
+
+
+def test_a_question_back_is_answered_by_a_button_and_sql_can_be_edited(browser: Browser, server: Server) -> None:
+    visit = Visit(browser, server, color_scheme="dark", viewport={"width": 390, "height": 844})
+    page = visit.page
+    visit.ask("cost of Cumulonimbus last month")
+    visit.answered(lambda: visit.last("choices").get_by_text("Cumulus", exact=True).click())
+    expect(visit.last("chip-filter")).to_contain_text("Cumulus")
+
+    visit.ask("cost by service last month")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "wider than a phone"
+    visit.last("sql").locator("summary").click()
+    visit.last("sql-text").fill("SELECT ServiceName, count(*) AS n FROM cost_and_usage GROUP BY 1")
+    visit.answered(lambda: visit.last("sql-run").click())
+    expect(visit.last("quiet")).to_contain_text("unverified")
+    visit.last("sql").locator("summary").click()
+    visit.last("sql-text").fill("DROP TABLE users")
+    visit.answered(lambda: visit.last("sql-run").click())
+    expect(page.locator(".message-content").last).to_contain_text("DROP")
+    visit.end()
+
+
+def test_each_user_signs_in_sees_their_own_and_finds_it_again(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    warehouse = web_company.build(tmp_path_factory.mktemp("signed") / "costs.duckdb")
+    for user, *_ in web_company.USERS:
+        serving.set_password(Config(warehouse=warehouse), user, PASSWORD)
+    server = Server(warehouse, ASKCOST_WEB_SIGN_IN="password")
+    try:
+        ada, ben = (Visit(browser, server) for _ in web_company.USERS)
+        sign_in(ada.page, "ada", "a wrong password")
+        expect(ada.page.locator("#email")).to_be_visible()
+        hrefs = []
+        for visit, user, seen in ((ada, "ada", len(web_company.PROVIDERS)), (ben, "ben", 1)):
+            sign_in(visit.page, user, PASSWORD)
+            visit.ask("cost by provider last month")
+            expect(visit.last("answer-table").locator("tbody tr")).to_have_count(seen)
+            hrefs.append(visit.last("download-csv").get_attribute("href") or "")
+            assert visit.context.request.get(server.url + hrefs[-1]).status == 200
+        for ending in ("/csv", "/xlsx", "/chart", "/lineage", ""):
+            adas = hrefs[0].replace("/csv", ending)
+            assert ben.context.request.get(server.url + adas).status == 404
+            assert anonymous(server.url + adas) == 401
+
+        server.stop()
+        server.start()
+        ben.page.reload()
+        ben.page.wait_for_url("**/thread/**")
+        expect(ben.last("answer-table").locator("tbody tr")).to_have_count(1)
+        expect(ben.page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+        ben.answered(lambda: ben.last("next-by:service").click())
+        ada.context.close()
+        ben.context.close()
+        assert ada.foreign + ben.foreign == []
+    finally:
+        server.stop()
+
+
+def anonymous(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url) as reply:
+            return int(reply.status)
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code
+
+
+def sign_in(page: Page, user: str, password: str) -> None:
+    page.fill("#email", user)
+    page.fill("#password", password)
+    page.click("button[type=submit]")
+    page.wait_for_load_state("networkidle")
