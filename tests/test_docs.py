@@ -1,4 +1,4 @@
-"""The documentation against the code: docs/reference.md is what docs/generate.py writes, and README.md names real things."""
+"""Documentation against code: docs/reference.md is what docs/generate.py writes; every page names real things."""
 
 from __future__ import annotations
 
@@ -28,9 +28,8 @@ def test_the_reference_is_what_the_code_says_now() -> None:
     assert runpy.run_path(str(ROOT / "docs" / "generate.py"))["reference"]() == REFERENCE, "run `make docs`"
 
 
-@pytest.mark.parametrize("named", sorted(set(NAMED)))
-def test_every_command_setting_metric_and_dimension_is_in_the_reference(named: str) -> None:
-    assert named in REFERENCE
+def test_every_command_setting_metric_and_dimension_is_in_the_reference() -> None:
+    assert [named for named in sorted(set(NAMED)) if named not in REFERENCE] == []
 
 
 def test_every_setting_says_what_it_does() -> None:

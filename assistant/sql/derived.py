@@ -107,7 +107,10 @@ def _allowance_lines(plan: QueryPlan, model: SemanticModel, catalog: Catalog) ->
 
 def _unit_costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
     """Cost of what unit_cost_map names ÷ volume, over months that have both (contract "AI measures")."""
-    wanted = next(f.values for f in plan.filters if f.dimension == "business_metric")
+    wanted = next((f.values for f in plan.filters if f.dimension == "business_metric"), ())
+    if not wanted:
+        kept = ", ".join(str(r["metric"]) for r in catalog.small.get("business_metrics", ()))
+        raise Refused(f"A unit cost needs its unit of work; business_metrics has {kept or 'none'}.")
     products = next((f.values for f in plan.filters if f.dimension == "product"), ())
     conditions = []
     for row in catalog.small.get("unit_cost_map", ()):

@@ -13,9 +13,9 @@ from typing import Any
 
 import click
 
-from assistant.errors import AssistantError
-
-DATE = click.DateTime(["%Y-%m-%d"])
+from assistant.errors import AssistantError, Clarify
+from assistant.surfaces.cli import money
+from assistant.surfaces.cli.options import DATE, configuration, warehouse_option
 
 
 class Commands(click.Group):
@@ -25,7 +25,8 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except AssistantError as error:
-            click.echo(f"askcost: {error}", err=True)
+            options = f" One of: {'; '.join(error.options)}." if isinstance(error, Clarify) and error.options else ""
+            click.echo(f"askcost: {error}{options}", err=True)
             sys.exit(error.exit_code)
         except BrokenPipeError:
             sys.stderr.close()
@@ -47,21 +48,6 @@ class Commands(click.Group):
 @click.version_option(package_name="askcost")
 def main() -> None:
     """Ask your cost warehouse. Example: askcost ask "cost by service last month"."""
-
-
-def warehouse_option(command: Any) -> Any:
-    return click.option(
-        "--warehouse",
-        type=click.Path(path_type=Path),
-        default=None,
-        help="The DuckDB file (else ASKCOST_WAREHOUSE, else warehouse/askcost.duckdb).",
-    )(command)
-
-
-def configuration(warehouse: Path | None) -> Any:
-    from assistant.config import Config
-
-    return Config() if warehouse is None else Config(warehouse=warehouse)
 
 
 @main.command()
@@ -196,6 +182,10 @@ def doctor(warehouse: Path | None) -> None:
     from assistant.surfaces.cli import doctoring
 
     sys.exit(doctoring.examine(configuration(warehouse)))
+
+
+for command in money.COMMANDS:
+    main.add_command(command)
 
 
 if __name__ == "__main__":

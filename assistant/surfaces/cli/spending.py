@@ -91,13 +91,12 @@ def grant(config: Config, subject: str, name: str, tokens: int, usd: Decimal, re
     return 0
 
 
-def export(config: Config, folder: Path) -> int:
-    """The ledger as two files for `askcost load`: FOCUS charges, and token usage. Calls without a price are left out
-    of the charges."""
+def export(config: Config, folder: Path, since: date | None = None) -> int:
+    """The ledger from a day on as two files for `askcost load`: token usage, and FOCUS charges (of priced calls)."""
     spend = Spend(config.ledger_path)
     totals: dict[tuple[Any, ...], dict[str, Any]] = defaultdict(lambda: defaultdict(Decimal))
     try:
-        for call in spend.calls():
+        for call in spend.calls("day >= ?", since.isoformat() if since else ""):
             key = (
                 call["day"],
                 call["provider"],

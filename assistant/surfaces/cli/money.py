@@ -1,0 +1,207 @@
+"""The commands of the practice: chargeback, unit cost, carbon, estimate, what-if, waste, allowances. Only arguments."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import click
+
+from assistant.surfaces.cli.options import (
+    DATE,
+    MONTH,
+    configuration,
+    first_day,
+    months_between,
+    part_of_one,
+    shapes,
+    warehouse_option,
+)
+
+
+@click.command()
+@click.option("--month", type=MONTH, help="Like 2026-10; the newest whole month when absent.")
+@click.option("--by", help="The key of charges that no rule matches, like team; that of most rules when absent.")
+@click.option("--consumer", help="Only this consumer's statement, and why each line is what it is.")
+@click.option("--user", help="As this user, under their row policy.")
+@shapes
+@warehouse_option
+def chargeback(
+    month: datetime | None,
+    by: str | None,
+    consumer: str | None,
+    user: str | None,
+    shape: str | None,
+    warehouse: Path | None,
+) -> None:
+    """Who bears what, by the allocation rules. Example: askcost chargeback --month 2026-10 --by team."""
+    from assistant.surfaces.cli import economics
+
+    config = configuration(warehouse)
+    sys.exit(economics.chargeback(config, first_day(month), by, consumer, user, shape or "table"))
+
+
+@click.command(name="unit-cost")
+@click.argument("metric")
+@click.option("--product", help="Only this product of the metric.")
+@click.option("--from", "start", type=MONTH, help="The first month.")
+@click.option("--to", "end", type=MONTH, help="The last month, included.")
+@click.option("--baseline", callback=months_between, help="Compare with this month or these, like 2026-01..2026-03.")
+@click.option("--after", callback=months_between, help="The months compared; the newest when absent.")
+@click.option("--investment", type=float, help="USD invested in between, for the payback.")
+@click.option("--user", help="As this user, under their row policy.")
+@shapes
+@warehouse_option
+def unit_cost(
+    metric: str,
+    product: str | None,
+    start: datetime | None,
+    end: datetime | None,
+    baseline: tuple[date, date] | None,
+    after: tuple[date, date] | None,
+    investment: float | None,
+    user: str | None,
+    shape: str | None,
+    warehouse: Path | None,
+) -> None:
+    """What one loan, claim or ticket costs, by month. Example: askcost unit-cost loan --baseline 2026-01."""
+    from assistant.surfaces.cli import economics
+
+    if baseline is None and (after or investment is not None):
+        raise click.UsageError("--after and --investment need --baseline, the months to compare with.")
+    spent = None if investment is None else Decimal(str(investment))
+    change = economics.Change(baseline, after, spent) if baseline else None
+    period = (first_day(start), first_day(end, later=1))
+    sys.exit(economics.unit_cost(configuration(warehouse), metric, product, *period, change, user, shape or "table"))
+
+
+@click.command()
+@click.option("--from", "start", type=MONTH, help="The first month; January of the newest year when absent.")
+@click.option("--to", "end", type=MONTH, help="The last month, included.")
+@click.option("--cluster", help="Only this cluster.")
+@click.option("--user", help="As this user, under their row policy.")
+@shapes
+@warehouse_option
+def carbon(
+    start: datetime | None,
+    end: datetime | None,
+    cluster: str | None,
+    user: str | None,
+    shape: str | None,
+    warehouse: Path | None,
+) -> None:
+    """Energy and carbon of own GPUs, both methods apart. Example: askcost carbon --from 2026-07."""
+    from assistant.surfaces.cli import economics
+
+    period = (first_day(start), first_day(end, later=1))
+    sys.exit(economics.carbon(configuration(warehouse), *period, cluster, user, shape or "table"))
+
+
+@click.command()
+@click.option("--file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A design in YAML.")
+@click.option("--model", "models", multiple=True, help="A model of the catalogue; several are compared.")
+@click.option("--requests-per-day", type=float)
+@click.option("--input-tokens", type=float, help="Of one request, cached ones included.")
+@click.option("--output-tokens", type=float, help="Of one request, reasoning included.")
+@click.option("--cached", callback=part_of_one, help="Part of the input read from the cache, like 60%.")
+@click.option("--batch", callback=part_of_one, help="Part of the requests that run as a batch.")
+@click.option("--growth", type=float, help="Growth of requests a month, like 0.05.")
+@click.option("--months", type=int, help="How many months to look ahead; 12 when absent.")
+@click.option("--limit", type=float, help="USD a month; exit code 1 when the dearest month is above.")
+@click.option("--gpu-tokens-per-second", type=float, help="What one own GPU serves, to compare with the fleet.")
+@click.option("--budget", help="A budget to compare with: total or team=Payments.")
+@click.option("--day", type=DATE, help="Prices of this day; today when absent.")
+@click.option("--user", help="As this user, under their row policy.")
+@click.option("--markdown", "shape", flag_value="markdown", help="Print Markdown, for a pull request.")
+@shapes
+@warehouse_option
+def estimate(
+    file: Path | None,
+    models: tuple[str, ...],
+    growth: float | None,
+    months: int | None,
+    limit: float | None,
+    gpu_tokens_per_second: float | None,
+    budget: str | None,
+    day: datetime | None,
+    user: str | None,
+    shape: str | None,
+    warehouse: Path | None,
+    **workload: Any,
+) -> None:
+    """What a model workload will cost.
+
+    Example: askcost estimate --model gpt-6-sol --requests-per-day 200000 --input-tokens 1500 --output-tokens 400.
+    """
+    from assistant.surfaces import pricing as prices
+    from assistant.surfaces.cli import pricing
+
+    given = {k: v for k, v in workload.items() if v is not None}
+    if file is not None and (models or given):
+        raise click.UsageError("give either --file or a workload, not both.")
+    if file is None and not (models and {"requests_per_day", "input_tokens", "output_tokens"} <= set(given)):
+        raise click.UsageError("give --model, --requests-per-day, --input-tokens and --output-tokens, or --file.")
+    about = {"growth": growth, "months": months, "limit_usd_per_month": limit}
+    about = {k: v for k, v in {**about, "gpu_tokens_per_second": gpu_tokens_per_second}.items() if v is not None}
+    if file is not None:
+        design = prices.design_of({**prices.read_design(file).model_dump(), **about})
+    else:
+        design = pricing.price_asked({**given, **about, "models": models})
+    today = day.date() if day else datetime.now(UTC).date()
+    sys.exit(pricing.estimate(configuration(warehouse), design, today, budget, user, shape or "table"))
+
+
+@click.command(name="what-if")
+@click.argument("model")
+@click.argument("target")
+@click.option("--month", type=MONTH, help="Like 2026-10; the newest whole month when absent.")
+@click.option("--application", help="Only this application's usage.")
+@click.option("--team", help="Only this team's usage.")
+@click.option("--user", help="As this user, under their row policy.")
+@shapes
+@warehouse_option
+def what_if(
+    model: str,
+    target: str,
+    month: datetime | None,
+    user: str | None,
+    shape: str | None,
+    warehouse: Path | None,
+    **where: str | None,
+) -> None:
+    """The same usage priced on another model. Example: askcost what-if gpt-6-sol gpt-6-luna --month 2026-09."""
+    from assistant.surfaces.cli import pricing
+
+    narrowed = {name: value for name, value in where.items() if value}
+    config = configuration(warehouse)
+    sys.exit(pricing.what_if(config, model, target, first_day(month), narrowed, user, shape or "table"))
+
+
+@click.command()
+@click.option("--month", type=MONTH, help="Like 2026-10; the newest whole month when absent.")
+@click.option("--user", help="As this user, under their row policy.")
+@shapes
+@warehouse_option
+def waste(month: datetime | None, user: str | None, shape: str | None, warehouse: Path | None) -> None:
+    """Token usage that costs more than it must. Example: askcost waste --month 2026-09."""
+    from assistant.surfaces.cli import pricing
+
+    sys.exit(pricing.waste(configuration(warehouse), first_day(month), user, shape or "table"))
+
+
+@click.command()
+@click.option("--month", type=MONTH, help="Like 2026-10; the newest month of usage when absent.")
+@click.option("--user", help="As this user, under their row policy.")
+@shapes
+@warehouse_option
+def allowances(month: datetime | None, user: str | None, shape: str | None, warehouse: Path | None) -> None:
+    """Token allowances: used, left, and when they run out. Example: askcost allowances."""
+    from assistant.surfaces.cli import pricing
+
+    sys.exit(pricing.allowances(configuration(warehouse), first_day(month), user, shape or "table"))
+
+
+COMMANDS = (chargeback, unit_cost, carbon, estimate, what_if, waste, allowances)
