@@ -6,6 +6,7 @@ Needs Debian's chromium (or PLAYWRIGHT's own); without a browser the tests fail 
 from __future__ import annotations
 
 import csv
+import io
 import os
 import shutil
 import socket
@@ -110,6 +111,7 @@ class Visit:
         route.abort()
 
     def ask(self, question: str) -> None:
+        expect(self.page.get_by_test_id("briefing")).to_be_attached()  # text typed before the chat is up is lost
         self.page.fill("#chat-input", question)
         self.page.wait_for_selector("#chat-submit:not([disabled])")
         self.answered(lambda: self.page.click("#chat-submit"))
@@ -154,7 +156,7 @@ def test_an_executive_asks_and_looks_closer(browser: Browser, server: Server, tm
         with page.expect_download() as download:
             visit.last(f"download-{ending}").click()
         download.value.save_as(tmp_path / f"answer.{ending}")
-    lines = list(csv.reader((tmp_path / "answer.csv").open(encoding="utf-8")))
+    lines = list(csv.reader(io.StringIO((tmp_path / "answer.csv").read_text(encoding="utf-8"))))
     sheet = openpyxl.load_workbook(tmp_path / "answer.xlsx").worksheets[0]
     amounts = [float(line[-1]) for line in lines[1:]]
     assert amounts == pytest.approx([row[-1].value for row in sheet.iter_rows(min_row=2)])

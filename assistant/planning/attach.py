@@ -21,7 +21,7 @@ from assistant.planning.draft import (
 from assistant.planning.lattice import Span
 from assistant.planning.scope import COST
 from assistant.planning.sentence import Sentence
-from assistant.semantics.lexicon import Lexicon, Meaning
+from assistant.semantics.lexicon import Lexicon, Meaning, ValueHit
 
 _COMPARATORS = {"above": ">", "at_least": ">=", "below": "<", "at_most": "<="}
 _AGAINST = {
@@ -450,11 +450,26 @@ class _Attacher:
             return False
         meaning = self.sentence.spans[j].of("currency")
         assert meaning is not None
+        if self._billed_in(j, meaning):
+            return True
         self.draft.currency = meaning.names[0]
         self.sentence.used.add(j)
         return True
 
+    def _billed_in(self, i: int, meaning: Meaning) -> bool:
+        """`in euro billing currency` takes the charges billed in it; nothing is converted."""
+        j = self.sentence.after(i)
+        named = self.sentence.spans[j].of("dimension") if j is not None else None
+        if j is None or named is None or named.names != ("currency",):
+            return False
+        self.sentence.used |= {i, j}
+        hit = ValueHit("cost_and_usage", "currency", meaning.names, 0.0, "primary")
+        self.draft.values.append(ValueUse((hit,), self.sentence.spans[i].text, i))
+        return True
+
     def _currency(self, i: int, meaning: Meaning) -> None:
+        if self._billed_in(i, meaning):
+            return
         if self.sentence.lexicon.catalog.currencies != (meaning.names[0],):
             self.draft.currency = meaning.names[0]
 

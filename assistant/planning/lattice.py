@@ -209,7 +209,8 @@ def _cost(meaning: Meaning, length: int) -> float:
         return OPERATOR + meaning.cost
     if meaning.kind == "refusal":
         return OPERATOR - 0.1
-    return PIECE + meaning.cost - (0.02 if meaning.kind == "value" else 0.0)
+    longer = 0.1 * (length - 1)  # "charge count" says more than "charge" and "count"
+    return PIECE + meaning.cost - longer - (0.02 if meaning.kind == "value" else 0.0)
 
 
 def _number(part: Sequence[Token], lexicon: Lexicon) -> tuple[Decimal, bool, str | None] | None:

@@ -40,6 +40,9 @@ def choose(scope: Scope) -> tuple[str, ...]:
             )
     if draft.units:
         names = with_units(scope, names)
+    elif names == ["unit_cost"] and not scope.edits and not any(_works(v) for v in draft.values):
+        kept = [str(r["metric"]) for r in scope.catalog.small.get("business_metrics", ())]
+        raise Clarify("The cost of one what?", tuple(f"cost per {singular(k.split()[0])}" for k in kept))
     if draft.counted and draft.thresholds and len(draft.counted) == 1:
         # "how many services cost more than $5k" counts groups, not values
         draft.dimensions.append(draft.counted.pop())
@@ -62,6 +65,11 @@ def _counted_by_id(scope: Scope) -> None:
             if any(i in counted.names for i in ids if i):
                 counted.names = use.names
                 scope.draft.dimensions.remove(use)
+
+
+def _works(use: ValueUse) -> bool:
+    """Whether a value names a unit of work."""
+    return any(h.dimension == "business_metric" for h in use.hits)
 
 
 def is_value(scope: Scope, name: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 from rapidfuzz import process
+from sqlglot import exp, parse_one
 
 from assistant.errors import Refused
 from assistant.planning import measures, periods, ranking
@@ -213,6 +214,8 @@ class _Check:
         if not one.values:
             raise Invalid(f"filters: {one.dimension} {one.op} needs values")
         held = self._held(dimension, dataset)
+        if dimension.field is None and not held:
+            raise Invalid(f"filters: {one.dimension} can be grouped by, but not filtered by values")
         spelled: list[str] = []
         for value in one.values:
             found = held.get(compact(value)) if held else [value]
@@ -224,6 +227,9 @@ class _Check:
 
     def _held(self, dimension: Dimension, dataset: Dataset) -> dict[str, list[str]]:
         """compact spelling → the values as they are written; empty when the dimension's values are not indexed."""
+        if dimension.field is None:
+            literals = parse_one(dimension.expression, dialect="duckdb").find_all(exp.Literal)
+            return {compact(x.this): [x.this] for x in literals if x.is_string}
         fields = set(bind.fields(dimension))
         found: dict[str, list[str]] = {}
         for entry in self.lexicon.catalog.values:

@@ -233,6 +233,8 @@ def _extension(node: Node, allowed: tuple[str, ...]) -> dict[str, Any]:
             data = json.loads(extension.require("data"))
         except json.JSONDecodeError as error:
             raise extension.fail(f"`data` is not JSON: {error.msg}.") from None
+        if not isinstance(data, dict):
+            raise extension.fail('`data` must be a JSON object, like {"unit": "currency"}.')
         Node.only(_placed(Node(data), extension), allowed)
         return dict(data)
     return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -97,6 +98,12 @@ def read(folder: Path) -> Vocabulary:
     for key in _TOP:
         top.require(key)
     time = top["time"]
+    for key, table in (("numbers", top["numbers"]), ("multipliers", top["multipliers"])):
+        for word, number in table.items():
+            if not re.fullmatch(r"\d+(\.\d+)?", str(number)):
+                raise table.fail(f"`{key}`: {word} must be a number, not {number!r}.")
+    if time.require("fiscal_year_starts") not in {str(m) for m in range(1, 13)}:
+        raise time.fail("`fiscal_year_starts` is the number of a month, 1 to 12.")
     aliases: dict[str, tuple[tuple[str, ...], ...]] = {}
     for line in top["value_aliases"]:
         names = tuple(dict.fromkeys(compact(w) for w in schema_files.words(line, top, "value_aliases")))

@@ -232,7 +232,8 @@ class _Compiler:
         if needs_layer:
             named.append((name, measured))
         if self.plan.count_groups:
-            named.append(("counted", result.order_by(append=False)))
+            result.set("order", None)
+            named.append(("counted", result))
             result = exp.select(_as(exp.Count(this=exp.Star()), self._counted_name)).from_("counted")
         for alias, query in named:
             result = result.with_(alias, as_=query, copy=False)

@@ -16,7 +16,7 @@ from assistant.semantics import calendar
 from assistant.semantics.model import Metric, SemanticModel, plural
 from assistant.telling import numbers
 from assistant.telling.figures import figure
-from assistant.telling.understood import filter_words
+from assistant.telling.understood import filter_words, threshold_words
 from assistant.values import AnswerColumn, Grain, QueryPlan
 
 Row = Sequence[Any]
@@ -74,8 +74,12 @@ class _Story:
         """` in Oct 2026, provider AWS`."""
         single = self.period and not any(c in self.period for c in "–") and len(self.period.split()) < 3
         when = (f" in {self.period}" if single else f" for {self.period}") if self.period else ""
+        return when + self._filters
+
+    @property
+    def _filters(self) -> str:
         filters = "; ".join(filter_words(f, self.plan, self.model) for f in self.plan.filters)
-        return when + (f" ({filters})" if filters else "")
+        return f" ({filters})" if filters else ""
 
     @property
     def subject(self) -> str:
@@ -125,7 +129,12 @@ class _Story:
         if not self.rows:
             yield f"Nothing matches{self.scope}."
             return
-        if not metrics:
+        if self.plan.count_groups:
+            count = self.rows[0][0]
+            label = " and ".join(self.dimension(d) for d in self.plan.dimensions)
+            met = " and ".join(threshold_words(t, self.model) for t in self.plan.having)
+            yield f"{count} {label if count == 1 else plural(label)} with {met}{self.scope}."
+        elif not metrics:
             yield f"{len(self.rows)} rows{self.scope}."
         elif self.plan.comparison or self.plan.series_change:
             yield from self._changes(metrics)
@@ -235,7 +244,10 @@ class _Story:
         movers = sorted((r for r in self.rows if r[change] is not None), key=lambda r: -abs(r[change]))
         if movers:
             moved = self._moved(movers[0], change, percent)
-            yield f"The largest move: {self.name(movers[0])}, {moved} to {self.shown(movers[0], current)}."
+            between = (
+                "" if all(sums) and not self.plan.limit and not self.plan.having else f" from {self.before}{self.scope}"
+            )
+            yield f"The largest move{between}: {self.name(movers[0])}, {moved} to {self.shown(movers[0], current)}."
 
     def _moved(self, row: Row, change: int, percent: int) -> str:
         value = row[change]
@@ -253,7 +265,8 @@ class _Story:
             return
         names = [d for d in self.plan.dimensions if not any(f.dimension == d for f in self.plan.filters)]
         if names and (self.plan.limit is not None or any(t.of == "value" for t in self.plan.having)):
-            yield f"Charges without a {' or '.join(self.dimension(n) for n in names)} are left out of the ranking."
+            listed = " or ".join(self.dimension(n) for n in names)
+            yield f"Charges without {an(listed)} are left out of the ranking."
 
     # --- derived -----------------------------------------------------------------------------------------
 
@@ -282,6 +295,11 @@ class _Story:
         if not total or any(r[place] is not None and r[place] < 0 for r in self.rows):
             return None
         return figure(100 * Decimal(str(row[place])) / total, "percent")
+
+
+def an(words: str) -> str:
+    """`an account`, `a team`."""
+    return f"an {words}" if words[:1].lower() in "aeiou" else f"a {words}"
 
 
 def _bucket(value: Any, grain: Grain | None) -> str:

@@ -21,14 +21,14 @@ def understood(plan: QueryPlan, model: SemanticModel) -> str:
         parts.append(f"share of {part}" if part else "with share of the total")
     grouping = [_label(d, plan, model) for d in plan.dimensions]
     if grouping:
-        parts.append(f"by {' and '.join(grouping)}")
+        parts.append(f"{'number of' if plan.count_groups else 'by'} {' and '.join(grouping)}")
     if plan.grain:
         parts.append(f"by {plan.grain.value}")
     if plan.comparison:
         parts.append(f"compared with {calendar.label(plan.comparison)}")
     if plan.series_change and plan.grain:
         parts.append(f"change from {plan.grain.value} to {plan.grain.value}")
-    parts += [_threshold(t, model) for t in plan.having]
+    parts += [threshold_words(t, model) for t in plan.having]
     if plan.limit:
         direction = "top" if not plan.order or plan.order.descending else "bottom"
         within = f" in each {_label(plan.limit_per, plan, model)}" if plan.limit_per else ""
@@ -61,7 +61,7 @@ def filter_words(one: Filter, plan: QueryPlan, model: SemanticModel) -> str:
     }[one.op]
 
 
-def _threshold(one: Threshold, model: SemanticModel) -> str:
+def threshold_words(one: Threshold, model: SemanticModel) -> str:
     what = {
         "value": model.metric(one.metric).label,
         "row": "each charge",
