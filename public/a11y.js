@@ -24,6 +24,15 @@ function repair() {
   }
   const input = document.getElementById('chat-input')
   if (input && !input.getAttribute('aria-label')) input.setAttribute('aria-label', 'Ask a question')
+  for (const menu of document.querySelectorAll('[id="thread-options"]')) {
+    menu.setAttribute('role', 'button')
+    menu.setAttribute('aria-label', 'Chat menu')
+  }
+  for (const list of document.querySelectorAll('ul[data-sidebar="menu"]')) {
+    list.setAttribute('role', 'group')
+    list.querySelectorAll('li').forEach((item) => item.setAttribute('role', 'none'))
+  }
+  for (const code of document.querySelectorAll('pre code:not([tabindex])')) code.setAttribute('tabindex', '0')
   for (const image of document.querySelectorAll('img:not([alt])')) image.setAttribute('alt', '')
   const log = document.querySelector('.message-content')?.closest('[class*=overflow-y-auto]')
   if (log && !log.getAttribute('role')) {

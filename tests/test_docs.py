@@ -39,7 +39,7 @@ def test_every_setting_says_what_it_does() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_names_only_commands_and_options_that_there_are(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    for command, rest in re.findall(r"(?:^\s*\$?\s*|`)askcost ([a-z][a-z-]*)([^\n`]*)", text, re.M):
+    for command, rest in re.findall(r"(?:^\s*\$ |`)askcost ([a-z][a-z-]*)([^\n`]*)", text, re.M):
         assert command in main.commands, f"askcost {command}"
         options = {option for parameter in main.commands[command].params for option in parameter.opts}
         told = set(re.findall(r"(?<=\s)--[a-z-]+", re.sub(r'"[^"]*"', "", rest)))

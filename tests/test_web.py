@@ -6,8 +6,10 @@ import asyncio
 import csv
 import io
 import json
+import socket
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +22,8 @@ import yaml
 
 from assistant.assistant import Assistant
 from assistant.config import Config
-from assistant.errors import Refused
+from assistant.engines.sandbox import Sandbox
+from assistant.errors import AssistantError, Refused
 from assistant.surfaces.cli import serving
 from assistant.surfaces.web import briefing, changes, passwords, payload
 from assistant.surfaces.web.desk import Desk, StoppableEngine, stoppable
@@ -248,6 +251,27 @@ def test_the_stop_button_finds_the_statement_of_its_own_chat() -> None:
     assert engine.cancelled == ["chat 1"]
 
 
+def test_stopping_ends_a_statement_that_would_run_for_long(warehouse: Path, tmp_path: Path) -> None:
+    engine = StoppableEngine(Sandbox(warehouse))
+    desk = Desk(Assistant(Config(warehouse=warehouse, ledger=tmp_path / "l.sqlite"), engine), web_company.TODAY)
+    slow = "SELECT count(*) FROM cost_and_usage a, cost_and_usage b, cost_and_usage c, cost_and_usage d"
+    given: list[Answer] = []
+
+    def ask() -> None:
+        with stoppable("chat"):
+            given.append(desk.run(slow, None, "t"))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    while not engine.cancel("chat"):
+        assert asking.is_alive(), given
+        time.sleep(0.05)
+    asking.join(20)
+    engine.close()
+    assert [answer.status for answer in given] == ["error"]
+    assert "stopped" in (given[0].error or "")
+
+
 # --- sign-in ---------------------------------------------------------------------------------------------
 
 
@@ -352,3 +376,11 @@ def test_only_own_pages_are_let_in(kind: str, headers: dict[str, str], welcome: 
         assert "frame-ancestors 'none'" in dict(sent[0]["headers"])[b"content-security-policy"].decode()
     else:
         assert sent[0].get("status", sent[0].get("code")) in (403, 1008)
+
+
+def test_a_port_in_use_is_said_before_anything_is_built() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(AssistantError, match="--port"):
+            serving.check_free("127.0.0.1", taken.getsockname()[1])

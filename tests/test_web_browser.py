@@ -22,6 +22,7 @@ from typing import Any
 import openpyxl
 import pytest
 import web_company
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from assistant.config import Config
@@ -168,6 +169,12 @@ def test_an_executive_asks_and_looks_closer(browser: Browser, server: Server, tm
     page.click("button[id='step-SQL']")
     expect(page.locator("pre").filter(has_text="SELECT").last).to_contain_text("GROUP BY")
 
+    # Nothing that keeps a screen reader or a keyboard out.
+    visit.last("sql").locator("summary").click()
+    expect(visit.last("sql").locator("table")).to_be_visible()
+    found = Axe().run(page).response["violations"]
+    assert [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")] == []
+
     # One part of the reading changed; then a follow-up in words.
     visit.answered(lambda: (visit.last("chip-grouping").click(), page.get_by_test_id("change-by:service").click()))
     expect(visit.last("answer-table").locator("tbody tr")).to_have_count(len(web_company.SERVICES))
@@ -225,7 +232,7 @@ def test_each_user_signs_in_sees_their_own_and_finds_it_again(
         ben.page.wait_for_url("**/thread/**")
         expect(ben.last("answer-table").locator("tbody tr")).to_have_count(1)
         expect(ben.page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
-        ben.answered(lambda: ben.last("next-by:service").click())
+        ben.answered(lambda: ben.last("next-compare:prior").click())
         ada.context.close()
         ben.context.close()
         assert ada.foreign + ben.foreign == []
@@ -245,5 +252,5 @@ def anonymous(url: str) -> int:
 def sign_in(page: Page, user: str, password: str) -> None:
     page.fill("#email", user)
     page.fill("#password", password)
-    page.click("button[type=submit]")
-    page.wait_for_load_state("networkidle")
+    with page.expect_response("**/login"):
+        page.click("button[type=submit]")

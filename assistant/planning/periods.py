@@ -73,6 +73,9 @@ def choose(
     series_change = False
     if against:
         comparison = _against(against[0], period, moment)
+        if comparison.start > period.start and not comparison.to_date:
+            period, comparison = comparison, period  # "March versus April": the later one is the current one
+            _loaded(period, days, dataset)
     elif comparison is None and (draft.against or draft.change):
         if grain is not None:
             series_change = True
@@ -109,17 +112,20 @@ def _resolve(use: TimeUse, moment: Now) -> Period:
 
 
 def _union(periods: list[Period], uses: list[TimeUse]) -> Period:
-    """Neighbouring periods are one; others would need one answer each."""
+    """Neighbouring periods are one; a period within another narrows it; others would need one answer each."""
+    inner = min(periods, key=lambda p: p.days)
+    if all(p.start <= inner.start and inner.end <= p.end for p in periods):
+        return inner
     ordered = sorted(periods, key=lambda p: p.start)
     end = ordered[0].end
     for period in ordered[1:]:
-        if period.start != end and (period.start > end or period.end > end):
+        if period.start != end:
             texts = " and ".join(u.text for u in uses)
             raise Clarify(
-                f"“{texts}” are separate periods. Compare them, or ask for one of them?",
-                tuple(f"compare {uses[0].text} and {uses[1].text}" if i == 0 else u.text for i, u in enumerate(uses)),
+                f"“{texts}” are different periods. Compare them, or ask for one of them?",
+                (f"compare {uses[0].text} and {uses[1].text}", *(u.text for u in uses[:4])),
             )
-        end = max(end, period.end)
+        end = period.end
     return Period(start=ordered[0].start, end=end, to_date=any(p.to_date for p in periods))
 
 
@@ -176,9 +182,6 @@ def _against(use: TimeUse, period: Period, moment: Now) -> Period:
         return Period(start=period.start - calendar.step(unit, count), end=period.start)
     if expression.last is not None and resolved.start >= period.start:
         return calendar.shifted(period, _SHIFT_OF[expression.last])  # "the previous month" of the conversation's
-    if not expression.named_year and resolved.start >= period.start:
-        # "January versus December": the December before
-        resolved = calendar.shifted(resolved, "year")
     return resolved
 
 

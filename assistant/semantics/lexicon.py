@@ -364,10 +364,20 @@ class Lexicon:
         name = " ".join(singular(w) for w in words)
         return next((m.name for m in self.model.metrics.values() if name in m.counts), None)
 
+    def _loaded(self, meaning: Meaning) -> bool:
+        """Whether a name belongs to data that are there: "purple" is no misspelt "purpose" without token usage."""
+        datasets = [d for d in self.model.datasets.values() if self.catalog.has(*d.tables)]
+        if meaning.kind == "dimension":
+            return any(n in self.model.dimensions[d.name] for d in datasets for n in meaning.names)
+        if meaning.kind == "metric":
+            return any(self.model.metric(n).dataset == d.name for d in datasets for n in meaning.names)
+        return True
+
     @cached_property
     def _words(self) -> list[str]:
         """Every single word the lexicon knows, for corrections."""
-        known = {w for key in self._exact for w in key if len(w) > 2}
+        known = {w for key, meanings in self._exact.items() if any(map(self._loaded, meanings)) for w in key}
+        known = {w for w in known if len(w) > 2}
         known |= set(self.vocabulary.calendar.vocabulary())
         found = [i for i in self._all if any(d.scan != "named" for d in i.dimensions)]
         known |= {w for i in found for w in (*parts(i.value), compact(i.value)) if len(w) > 3}

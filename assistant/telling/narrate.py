@@ -244,9 +244,8 @@ class _Story:
         movers = sorted((r for r in self.rows if r[change] is not None), key=lambda r: -abs(r[change]))
         if movers:
             moved = self._moved(movers[0], change, percent)
-            between = (
-                "" if all(sums) and not self.plan.limit and not self.plan.having else f" from {self.before}{self.scope}"
-            )
+            told = all(sums) and not self.plan.limit and not self.plan.having
+            between = "" if told else f" from {self.before} to {self.period}{self._filters}"
             yield f"The largest move{between}: {self.name(movers[0])}, {moved} to {self.shown(movers[0], current)}."
 
     def _moved(self, row: Row, change: int, percent: int) -> str:

@@ -6,7 +6,7 @@ metric · period · filters · grouping · comparison · ranking. Knows plans; n
 from __future__ import annotations
 
 from assistant.semantics import calendar
-from assistant.semantics.model import SemanticModel
+from assistant.semantics.model import SemanticModel, plural
 from assistant.values import Filter, QueryPlan, Threshold
 
 
@@ -21,7 +21,9 @@ def understood(plan: QueryPlan, model: SemanticModel) -> str:
         parts.append(f"share of {part}" if part else "with share of the total")
     grouping = [_label(d, plan, model) for d in plan.dimensions]
     if grouping:
-        parts.append(f"{'number of' if plan.count_groups else 'by'} {' and '.join(grouping)}")
+        parts.append(
+            f"number of {' and '.join(map(plural, grouping))}" if plan.count_groups else f"by {' and '.join(grouping)}"
+        )
     if plan.grain:
         parts.append(f"by {plan.grain.value}")
     if plan.comparison:

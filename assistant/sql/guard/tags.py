@@ -44,6 +44,9 @@ def replaced(select: Tree, base: Callable[[Tree], TableAccess | None]) -> tuple[
             alias = names[0].lower() if len(names) == 2 else sole
             if alias in tables and alias not in bare and (physical := tables[alias].shortcuts.get(key)):
                 shown = f"{tags}['{key}']"
+                twins = [name for name in used.get(alias, ()) if name.lower() == shown.lower() and name != shown]
+                if twins:  # DuckDB takes Tags['Team'] and Tags['team'] for one column name
+                    return {key: swap(value) for key, value in node.items()}
                 used.setdefault(alias, {})[shown] = physical
                 place = {k: node[k] for k in ("alias", "query_location") if k in node}
                 return {"class": "COLUMN_REF", "type": "COLUMN_REF", "column_names": [alias, shown]} | place

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from ulid import ULID
@@ -24,6 +24,7 @@ from assistant.values import Answer, Question
 
 EXIT = {"answered": 0, "error": 1, "clarify": 3, "refused": 4}
 MOST_SHOWN = 40
+Planner = Literal["auto", "local", "llm"]
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,12 @@ class Asked:
     user: str | None = None
     today: date | None = None
     as_json: bool = False
+    planner: Planner = "auto"
 
 
 def once(config: Config, text: str, asked: Asked) -> int:
     assistant = Assistant(config, surface="cli")
-    answer = assistant.ask(Question(text, asked.user, asked.thread, asked.today))
+    answer = assistant.ask(Question(text, asked.user, asked.thread, asked.today, asked.planner))
     if asked.as_json:
         click.echo(json.dumps(to_dict(answer), ensure_ascii=False))
     else:
@@ -59,20 +61,22 @@ def converse(config: Config, asked: Asked) -> int:
             return 0
         if not text or text.lower() in ("quit", "exit", "q"):
             return 0
-        draw(assistant.ask(Question(text, asked.user, asked.thread, asked.today)))
+        draw(assistant.ask(Question(text, asked.user, asked.thread, asked.today, asked.planner)))
 
 
-def batch(config: Config, file: Path, out: Path | None, user: str | None, today: date | None) -> int:
+def batch(
+    config: Config, file: Path, out: Path | None, user: str | None, today: date | None, planner: Planner = "auto"
+) -> int:
     """JSON Lines in, JSON Lines out in the same order. All or nothing for --out."""
     assistant = Assistant(config, surface="batch")
     if out is None:
-        for line in _answers(assistant, file, user, today):
+        for line in _answers(assistant, file, user, today, planner):
             click.echo(line)
         return 0
     partial = out.with_name(out.name + f".part-{os.getpid()}")
     try:
         with partial.open("w", encoding="utf-8") as stream:
-            for line in _answers(assistant, file, user, today):
+            for line in _answers(assistant, file, user, today, planner):
                 stream.write(line + "\n")
         partial.replace(out)
     finally:
@@ -80,12 +84,12 @@ def batch(config: Config, file: Path, out: Path | None, user: str | None, today:
     return 0
 
 
-def _answers(assistant: Assistant, file: Path, user: str | None, today: date | None) -> Iterator[str]:
+def _answers(assistant: Assistant, file: Path, user: str | None, today: date | None, planner: Planner) -> Iterator[str]:
     run = str(ULID())  # threads of one batch do not continue those of another
     for row in lines(file, "question"):
         day = date.fromisoformat(row["today"]) if row.get("today") else today
         thread = f"{run}/{row['thread']}" if row.get("thread") else None
-        answer = assistant.ask(Question(str(row["question"]), row.get("user", user), thread, day))
+        answer = assistant.ask(Question(str(row["question"]), row.get("user", user), thread, day, planner))
         answer = replace(answer, thread=row.get("thread"))
         yield json.dumps({"id": row.get("id"), **to_dict(answer)}, ensure_ascii=False)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib.metadata import version
+from importlib.util import find_spec
 
 import click
 
@@ -55,5 +56,12 @@ def examine(config: Config) -> int:
         f"audit: {config.ledger_path}",
         "make the folder writable.",
     )
-    click.echo("     language model: none; questions are read by the local planner, at no tokens")
+    if config.has_llm:
+        line(
+            find_spec("langchain_openai") is not None,
+            f"language model: {config.llm_model}",
+            "pip install 'askcost[llm]'",
+        )
+    else:
+        click.echo("     language model: none; questions are read by the local planner, at no tokens")
     return 0 if ok else 1

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import sys
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -66,7 +67,7 @@ def ask(
     thread: str | None,
     user: str | None,
     today: datetime | None,
-    planner: str,
+    planner: Literal["auto", "local", "llm"],
     batch: Path | None,
     out: Path | None,
     warehouse: Path | None,
@@ -74,14 +75,13 @@ def ask(
     """Ask one question; without QUESTION, a conversation. Example: askcost ask "top 5 teams last month"."""
     from assistant.surfaces.cli import asking
 
-    if planner == "llm":
-        raise click.UsageError("there is no language model configured; use --planner local.")
     config = configuration(warehouse)
     if batch is not None:
         if question is not None:
             raise click.UsageError("give either QUESTION or --batch, not both.")
-        sys.exit(asking.batch(config, batch, out, user, today.date() if today else None))
-    asked = asking.Asked(thread=thread, user=user, today=today.date() if today else None, as_json=as_json)
+        sys.exit(asking.batch(config, batch, out, user, today.date() if today else None, planner))
+    day = today.date() if today else None
+    asked = asking.Asked(thread=thread, user=user, today=day, as_json=as_json, planner=planner)
     if question is None:
         if as_json or not sys.stdin.isatty():
             question = sys.stdin.read().strip()
@@ -173,6 +173,49 @@ def audit(answer_id: str | None, as_json: bool, warehouse: Path | None) -> None:
     from assistant.surfaces.cli import evaluating
 
     sys.exit(evaluating.audit(configuration(warehouse), answer_id, as_json))
+
+
+@main.command()
+@click.option(
+    "--by", "group", type=click.Choice(["user", "team", "model", "day", "purpose", "outcome"]), default="user"
+)
+@click.option("--since", type=DATE, help="From this day on; this month when absent.")
+@click.option("--user", help="Show what is left for this user.")
+@click.option("--team", help="Show what is left for this team.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.option("--grant-user", help="Give this user more, until their allowance resets.")
+@click.option("--grant-team", help="Give this team more.")
+@click.option("--tokens", type=click.IntRange(0), default=0, help="How many tokens more.")
+@click.option("--usd", type=click.FloatRange(0), default=0.0, help="How much money more.")
+@click.option("--reason", help="Why; kept with the grant.")
+@click.option("--export", type=click.Path(path_type=Path, file_okay=False), help="Write the spend as files to load.")
+@warehouse_option
+def spend(
+    group: str,
+    since: datetime | None,
+    user: str | None,
+    team: str | None,
+    as_json: bool,
+    grant_user: str | None,
+    grant_team: str | None,
+    tokens: int,
+    usd: float,
+    reason: str | None,
+    export: Path | None,
+    warehouse: Path | None,
+) -> None:
+    """The assistant's own spend on language models, and what is left. Example: askcost spend --by model."""
+    from assistant.surfaces.cli import spending
+
+    config = configuration(warehouse)
+    if grant_user or grant_team:
+        if not reason or not (tokens or usd):
+            raise click.UsageError("a grant needs --reason, and --tokens or --usd.")
+        subject, name = ("user", grant_user) if grant_user else ("team", grant_team)
+        sys.exit(spending.grant(config, subject, str(name), tokens, Decimal(str(usd)), reason))
+    if export is not None:
+        sys.exit(spending.export(config, export, since.date() if since else None))
+    sys.exit(spending.report(config, group, since.date() if since else None, user, team, as_json))
 
 
 @main.command()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import tempfile
+import threading
 from datetime import date
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
 from assistant.config import ROOT, Config
-from assistant.errors import Refused
+from assistant.errors import AssistantError, Refused
 from assistant.surfaces.cli import loading
 from assistant.surfaces.web.passwords import cookie_secret
 from assistant.surfaces.web.settings import LOOPBACK, WebSettings, beside
@@ -26,6 +29,9 @@ def serve(config: Config, host: str = "127.0.0.1", port: int = 8000, today: date
     """
     settings = WebSettings()
     check_reach(host, settings)
+    if find_spec("chainlit") is None:
+        raise AssistantError("The web chat is not installed; `pip install 'askcost[web]'` adds it.")
+    check_free(host, port)
     if not config.warehouse.exists():
         click.echo(f"There is no warehouse at {config.warehouse} yet; building the demo company first.")
         loading.demo(config, 500_000, None, 7)
@@ -64,6 +70,17 @@ def check_reach(host: str, settings: WebSettings) -> None:
         )
 
 
+def check_free(host: str, port: int) -> None:
+    """Raises AssistantError when something listens there already."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise AssistantError(f"Port {port} of {host} can't be used ({error.strerror}); try --port.") from None
+
+
 def listen(config: Config, settings: WebSettings, host: str, port: int, today: date | None, folder: Path) -> None:
     """folder: private to this run; Chainlit writes beside its settings, and the program's own may be read-only."""
     for name in ASSETS:
@@ -72,6 +89,7 @@ def listen(config: Config, settings: WebSettings, host: str, port: int, today: d
             shutil.copytree(source, folder / name)
         else:
             shutil.copyfile(source, folder / name)
+            shutil.copyfile(source, folder / "chainlit_en-US.md")
     os.environ["CHAINLIT_APP_ROOT"] = str(folder)
     os.environ["CHAINLIT_AUTH_SECRET"] = cookie_secret(beside(config, "web-secret"))
     # Chainlit reads its settings when it is imported: only now, and only here.
@@ -79,6 +97,7 @@ def listen(config: Config, settings: WebSettings, host: str, port: int, today: d
 
     from assistant.assistant import Assistant
     from assistant.engines.sandbox import Sandbox
+    from assistant.surfaces.web import briefing
     from assistant.surfaces.web.desk import Desk, StoppableEngine
     from assistant.surfaces.web.page import application
     from assistant.values import Limits
@@ -92,6 +111,8 @@ def listen(config: Config, settings: WebSettings, host: str, port: int, today: d
         shown = f"[{host}]" if ":" in host else host
         click.echo(f"askcost is at http://{shown}:{port}/ and calls no other host. Ctrl-C stops it.")
         if settings.sign_in == "none":
+            # Ready before the browser is.
+            threading.Thread(target=briefing.lines, args=(desk, None), daemon=True).start()
             click.echo("Nobody signs in: whoever is at this machine sees everything, as the local operator.")
         click.echo("Try: cost by service last month")
         uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=20)

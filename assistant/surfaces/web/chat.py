@@ -94,8 +94,13 @@ class Chat:
     # --- drawing ----------------------------------------------------------------------------------
 
     async def _off_loop(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
-        with stoppable(cl.context.session.id):
-            return await asyncio.to_thread(call, *arguments)
+        """Runs in a thread of its own while the page shows its stop button."""
+        await cl.context.emitter.task_start()  # type: ignore[no-untyped-call]
+        try:
+            with stoppable(cl.context.session.id):
+                return await asyncio.to_thread(call, *arguments)
+        finally:
+            await cl.context.emitter.task_end()  # type: ignore[no-untyped-call]
 
     async def _show(self, answer: Answer, original: str | None = None) -> None:
         if answer.status == "clarify" and answer.clarify:

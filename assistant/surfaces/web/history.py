@@ -12,6 +12,7 @@ from typing import Any
 from chainlit.data.sql_alchemy import SQLAlchemyDataLayer
 from chainlit.data.utils import queue_until_user_message
 from chainlit.element import Element
+from chainlit.logger import logger
 from chainlit.step import StepDict
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -54,7 +55,9 @@ class History(SQLAlchemyDataLayer):
 
     def __init__(self, url: str) -> None:
         sqlite = url.startswith("sqlite")
+        logger.disabled = True  # it warns that elements are not kept without a storage provider; ours need none
         super().__init__(url, connect_args={"timeout": 30} if sqlite else {})
+        logger.disabled = False
         self._in_turn = asyncio.Lock()
         if sqlite:
             event.listen(self.engine.sync_engine, "connect", _prepare)
