@@ -65,7 +65,8 @@ def tarnbrook(assistant_for: AssistantFor) -> Assistant:
 def measured(assistant: Assistant, dataset: str, metric: Metric, *dimensions: str) -> Rows:
     house = assistant.warehouse
     january = None if metric.periodless else Period(start=date(2026, 1, 1), end=date(2026, 2, 1))
-    within = (Filter(dimension=metric.within, values=("policies issued",)),) if metric.within else ()
+    work = "business_metric" if dataset == "unit_costs" else metric.within
+    within = (Filter(dimension=work, values=("policies issued",)),) if work else ()
     plan = QueryPlan(dataset=dataset, metrics=(metric.name,), dimensions=dimensions, filters=within, period=january)
     statement = sql_compile.compile(plan, house.model, house.catalog)
     return assistant.engine.run(guard.check(statement.tree, assistant.access(None)))

@@ -199,8 +199,8 @@ def compared_values(
 
 
 def choice(scope: Scope, hit: ValueHit, dataset: Dataset) -> str:
-    label = scope.model.dimension(dataset.name, own(scope, hit, dataset)).label
-    return f"{', '.join(hit.values[:3])} as {label}"
+    """`team Falcon`: the reading in words that have only this one."""
+    return f"{scope.model.dimension(dataset.name, own(scope, hit, dataset)).label} {' and '.join(hit.values[:3])}"
 
 
 def hit_doubt(scope: Scope, hit: ValueHit, use: ValueUse, assumptions: list[str]) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from assistant.errors import Clarify, Refused
@@ -54,7 +55,7 @@ def read(text: str, lexicon: Lexicon, context: Context, run: Run | None = None) 
         uncovered = Uncovered(error.question, error.options)
         uncovered.words = tuple(draft.unknown)
         raise uncovered from None
-    chosen = candidates[0] if len(candidates) == 1 or run is None else _decide(candidates, run)
+    chosen = candidates[0] if len(candidates) == 1 or run is None else _decide(text, candidates, run)
     return Reading(
         plan=chosen.plan,
         confidence=round(chosen.confidence, 3),
@@ -85,15 +86,24 @@ def filters(text: str, lexicon: Lexicon) -> tuple[Filter, ...]:
     return found
 
 
-def _decide(candidates: Sequence[Candidate], run: Run) -> Candidate:
-    """Readings with the same rows are one reading; else the user is asked, with both named."""
+def _decide(text: str, candidates: Sequence[Candidate], run: Run) -> Candidate:
+    """Readings with the same rows are one reading; else the user is asked, with both named.
+
+    Each option is the question again, in words that have one reading.
+    """
     results = [(candidate, run(candidate.plan)) for candidate in candidates]
     first = results[0]
     if all(_same(rows, first[1]) for _, rows in results[1:]):
         return first[0]
-    options = [" and ".join(c.choices) for c, _ in results]
-    shown = [f"{option}{_headline(rows)}" for option, (_, rows) in zip(options, results, strict=True)]
-    raise Clarify("That name is used in more than one way here. Which one do you mean?", tuple(shown))
+    shown = [f"{' and '.join(c for _, c in one.choices)}{_headline(rows)}" for one, rows in results]
+    question = f"That name is used in more than one way here: {', or '.join(shown)}. Which one do you mean?"
+    raise Clarify(question, tuple(_said_again(text, candidate) for candidate, _ in results))
+
+
+def _said_again(text: str, candidate: Candidate) -> str:
+    for words_, choice in candidate.choices:
+        text = text.replace(words_, choice, 1) if words_ in text else f"{text} ({choice})"
+    return text
 
 
 def _same(one: Sequence[tuple[Any, ...]], other: Sequence[tuple[Any, ...]]) -> bool:
@@ -101,8 +111,6 @@ def _same(one: Sequence[tuple[Any, ...]], other: Sequence[tuple[Any, ...]]) -> b
 
 
 def _headline(rows: Sequence[tuple[Any, ...]]) -> str:
-    if (len(rows) == 1 and rows[0] and isinstance(rows[0][-1], int | float)) or (
-        rows and hasattr(rows[0][-1], "quantize")
-    ):
-        return f" ({rows[0][-1]:,.2f})" if len(rows) == 1 else f" ({len(rows)} rows)"
+    if len(rows) == 1 and rows[0] and isinstance(rows[0][-1], int | float | Decimal):
+        return f" ({rows[0][-1]:,.2f})"
     return f" ({len(rows)} rows)"

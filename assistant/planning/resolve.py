@@ -26,12 +26,15 @@ MOST_READINGS = 6
 
 @dataclass(frozen=True)
 class Candidate:
-    """One plan and how it was reached; `choices` name the value readings that tell it from others."""
+    """One plan and how it was reached.
+
+    choices: for each name with several readings, its words in the question and what they are taken for here.
+    """
 
     plan: QueryPlan
     assumptions: tuple[str, ...] = ()
     confidence: float = 1.0
-    choices: tuple[str, ...] = ()
+    choices: tuple[tuple[str, str], ...] = ()
 
 
 def resolve(
@@ -160,7 +163,11 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
             plan,
             tuple(dict.fromkeys(assumptions)),
             max(0.3, 0.99 - doubt),
-            tuple(filtering.choice(scope, h, dataset) for h in combination),
+            tuple(
+                (use.text, filtering.choice(scope, hit, dataset))
+                for use, hit, readings in zip(uses, combination, choices, strict=True)
+                if len(readings) > 1
+            ),
         )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
+import sys
 import tempfile
 import threading
 from datetime import date
@@ -35,9 +37,13 @@ def serve(config: Config, host: str = "127.0.0.1", port: int = 8000, today: date
     if not config.warehouse.exists():
         click.echo(f"There is no warehouse at {config.warehouse} yet; building the demo company first.")
         loading.demo(config, 500_000, None, 7)
+    # After its own farewell uvicorn sends itself the signal again; this lets what follows still happen.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     folder = Path(tempfile.mkdtemp(prefix="askcost-web-"))
     try:
         listen(config, settings, host, port, today, folder)
+    except KeyboardInterrupt:
+        click.echo("Stopped.")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return 0
