@@ -1,11 +1,14 @@
-# `make run` opens askcost on the demo company; `make test` is what CI runs.
+# `make run` opens the web chat on the demo company, `make ask` a conversation here; `make test` is what CI runs.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test install check bench docs clean
+.PHONY: run ask test install check bench docs clean
 
 run: $(VENV)/.installed
+	$(BIN)/askcost serve
+
+ask: $(VENV)/.installed
 	@test -f $${ASKCOST_WAREHOUSE:-warehouse/askcost.duckdb} || $(BIN)/askcost demo
 	$(BIN)/askcost ask
 
@@ -29,11 +32,11 @@ $(VENV)/bin/uv:
 	$(BIN)/pip install --quiet uv
 
 $(VENV)/.installed: $(VENV)/bin/uv pyproject.toml constraints.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e .
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[web]"
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[test]"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[test,web,llm]"
 	@touch $@
 
 docs: $(VENV)/.installed

@@ -173,15 +173,17 @@ class TimeGrammar:
         return Period(start=start, end=max(min(now.until, start + relativedelta(months=6)), start + DAY), to_date=True)
 
     def _ago(self, text: Sequence[str], i: int) -> list[Match]:
+        """`two months ago`, and `the 7 days before` the period that is compared."""
         count = self.words.number(text, i)
         size, value = count or ((1, 1) if text[i] in ("a", "an") else (0, 0))
         j = i + size
         unit = self.words.units.get(text[j]) if size and j < len(text) else None
         if not isinstance(unit, Grain):
             return []
-        return [
-            (j + 1 + s - i, TimeExpression(self._nth_back(unit, value))) for s in self.words.phrase("ago", text, j + 1)
-        ]
+        ago = self.words.phrase("ago", text, j + 1)
+        found = [(j + 1 + s - i, TimeExpression(self._nth_back(unit, value))) for s in ago]
+        before = self.words.phrase("before", text, j + 1)
+        return found + [(j + 1 + s - i, TimeExpression(self._last_n(unit, value), back=(unit, value))) for s in before]
 
     def _month(self, text: Sequence[str], i: int) -> list[Match]:
         found: list[Match] = []

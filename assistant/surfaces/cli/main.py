@@ -219,6 +219,29 @@ def spend(
 
 
 @main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="The port.")
+@click.option("--today", type=DATE, help="The day that “today” means.")
+@warehouse_option
+def serve(host: str, port: int, today: datetime | None, warehouse: Path | None) -> None:
+    """Open the web chat. Example: askcost serve --port 8080."""
+    from assistant.surfaces.cli import serving
+
+    sys.exit(serving.serve(configuration(warehouse), host, port, today.date() if today else None))
+
+
+@main.command()
+@click.argument("user")
+@click.password_option()
+@warehouse_option
+def password(user: str, password: str, warehouse: Path | None) -> None:
+    """Let a listed user sign in to the web chat. Example: askcost password ada."""
+    from assistant.surfaces.cli import serving
+
+    sys.exit(serving.set_password(configuration(warehouse), user, password))
+
+
+@main.command()
 @warehouse_option
 def doctor(warehouse: Path | None) -> None:
     """What is configured, what is missing, what to do next. Example: askcost doctor."""
