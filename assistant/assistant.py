@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
@@ -21,19 +21,19 @@ from assistant.engines import duckdb_engine
 from assistant.engines.duckdb_engine import DuckDBEngine
 from assistant.engines.engine import Engine
 from assistant.errors import AssistantError, Clarify, GuardRefusal, Refused
+from assistant.house import Warehouse, read_warehouse, user_access, visible
 from assistant.ledger.audit import Ledger
 from assistant.ledger.spend import Who
-from assistant.planning import completion, local, meter, routing
+from assistant.planning import completion, meter, routing
 from assistant.planning.completion import Statement
 from assistant.planning.local import Context
 from assistant.planning.meter import Desk, Meter, Unavailable
 from assistant.planning.routing import Route
-from assistant.semantics import bind, catalog, model, vocabulary
-from assistant.semantics.catalog import Catalog
+from assistant.semantics import model, vocabulary
 from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model import SemanticModel
 from assistant.sql import compile as sql_compile
-from assistant.sql import guard, lints, policy, roles
+from assistant.sql import guard, lints, roles
 from assistant.sql.roles import Role
 from assistant.telling import narrate, numbers
 from assistant.telling.understood import understood
@@ -43,7 +43,6 @@ from assistant.values import (
     AnswerColumn,
     CheckedQuery,
     Clarification,
-    Filter,
     Limits,
     QueryPlan,
     Question,
@@ -56,16 +55,6 @@ UNVERIFIED = (
     "Unverified: a language model wrote this SQL, because no checked plan can say the question. "
     "It passed the guard and your row policy; that it means what you asked, nobody has checked."
 )
-
-
-@dataclass(frozen=True)
-class Warehouse:
-    """One version of the warehouse, understood: its names, its words."""
-
-    version: tuple[int, int]
-    catalog: Catalog
-    model: SemanticModel
-    lexicon: Lexicon
 
 
 class Assistant:
@@ -343,79 +332,6 @@ class _Clock:
         now = time.perf_counter()
         self.laps[name] = round((now - self._last) * 1000, 2)
         self._last = now
-
-
-def read_warehouse(
-    read: catalog.Reader,
-    schema: SemanticModel,
-    words: vocabulary.Vocabulary,
-    version: tuple[int, int] = (0, 0),
-) -> Warehouse:
-    """The names of one warehouse version, through a trusted reader."""
-    held = catalog.read(read)
-    bound = bind.bind(schema, held, words)
-    return Warehouse(version, held, bound, Lexicon(bound, held, words))
-
-
-def user_access(user: str | None, house: Warehouse, limits: Limits, known: Mapping[str, Role]) -> Access:
-    """The Access of one user. Raises Refused for unknown users and unreadable policies."""
-    if user is None:
-        return policy.access(house.model, house.catalog, limits)
-    row = next((r for r in house.catalog.small.get("users", ()) if str(r["user"]) == user), None)
-    if row is None:
-        raise Refused(f"{user!r} is not in the list of users; an administrator can add them with `askcost load`.")
-    words = str(row.get("row_policy") or "").strip()
-    filters: tuple[Filter, ...] = ()
-    if words:
-        try:
-            filters = local.filters(words, house.lexicon)
-        except AssistantError as error:
-            raise Refused(f"The row policy of {user!r} can't be read, so nothing is shown: {error}") from None
-    name = str(row.get("role") or "analyst")
-    role = known.get(name, Role(limits))
-    return policy.access(
-        house.model,
-        house.catalog,
-        role.limits,
-        user=user,
-        role=name,
-        hidden=role.hidden,
-        policy=filters,
-        words=words,
-        same=house.lexicon.vocabulary.same_concept,
-    )
-
-
-def check_policies(read: catalog.Reader, config: Config) -> None:
-    """Raises Refused when a loaded user's row policy names something that is not in the data."""
-    house = read_warehouse(read, model.read(config.schemas), vocabulary.read(config.schemas))
-    if "cost_and_usage" not in house.catalog.tables:
-        return
-    for row in house.catalog.small.get("users", ()):
-        user_access(str(row["user"]), house, Limits(), roles.read(config.schemas))
-
-
-def visible(house: Warehouse, access: Access, run: Callable[[str, Access], Rows]) -> Lexicon:
-    """The lexicon as this user knows it: values outside the row policy do not exist."""
-    if access.note is None:
-        return house.lexicon
-    held = replace(house.catalog, values=tuple(_visible_values(house, access, run)))
-    return Lexicon(house.model, held, house.lexicon.vocabulary)
-
-
-def _visible_values(house: Warehouse, access: Access, run: Callable[[str, Access], Rows]) -> Iterable[Any]:
-    by_field: dict[tuple[str, str], list[Any]] = {}
-    for value in house.catalog.values:
-        by_field.setdefault((value.table, value.field), []).append(value)
-    keys = {e.field: e.tag_key for e in house.catalog.extra if e.tag_key is not None}
-    unlimited = replace(access, limits=replace(access.limits, rows=50_000))
-    for (table, field), values in by_field.items():
-        if table not in access.tables:
-            continue
-        column = f"Tags['{keys[field].replace(chr(39), chr(39) * 2)}']" if field in keys else f'"{field}"'
-        rows = run(f"SELECT DISTINCT {column} AS value FROM {table} WHERE {column} IS NOT NULL", unlimited)
-        seen = {str(r[0]) for r in rows.rows}
-        yield from (v for v in values if v.value in seen)
 
 
 def _one_currency(

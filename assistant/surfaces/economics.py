@@ -14,12 +14,13 @@ from typing import Any
 
 from dateutil.relativedelta import relativedelta
 
-from assistant.assistant import Assistant, Warehouse
+from assistant.assistant import Assistant
 from assistant.errors import AssistantError, Clarify, Refused
 from assistant.finops import allocation, carbon, unit_cost
 from assistant.finops.allocation import Chargeback, Cost, Rule
 from assistant.finops.carbon import ClusterMonth, Energy, Factor
 from assistant.finops.unit_cost import Month, UnitCost
+from assistant.house import Warehouse
 from assistant.planning import local
 from assistant.semantics.words import split
 from assistant.sql import derived

@@ -213,14 +213,15 @@ class _Story:
 
     @property
     def _counted(self) -> str:
-        """`8 squads`: rows without a value are none of them."""
-        names = self.plan.dimensions
-        if len(names) != 1 or self.plan.grain:
-            return f"{len(self.rows)} rows"
-        place = next(i for i, c in enumerate(self.columns) if c.name == names[0])
-        known = sum(row[place] is not None for row in self.rows)
-        label = self.dimension(names[0])
-        return f"{known} {label if known == 1 else plural(label)}"
+        """`8 squads`, `10 months and 17 providers`: rows without a value are none of them."""
+        parts = []
+        for place, column in enumerate(self.columns):
+            if column.kind == "metric" or column.name == "currency":
+                continue
+            known = len({row[place] for row in self.rows if row[place] is not None})
+            label = column.name if column.kind == "time" else self.dimension(column.name)
+            parts.append(f"{known} {label if known == 1 else plural(label)}")
+        return " and ".join(parts)
 
     def _changes(self, metrics: Sequence[int]) -> Iterator[str]:
         if len(self.metrics) > 1:

@@ -61,7 +61,7 @@ def _derivable(columns: Sequence[AnswerColumn], rows: Sequence[Sequence[Any]]) -
     for place, column in enumerate(columns):
         values = [float(row[place]) for row in rows if _number(row[place])]
         known += values
-        known += [float(sum(1 for row in rows if row[place] is not None))]
+        known += [float(len({str(row[place]) for row in rows if row[place] is not None}))]
         if column.kind != "metric" or not values:
             continue
         total = float(sum(Decimal(str(v)) for v in values))

@@ -12,9 +12,9 @@ from typing import Any
 
 import click
 
-from assistant.assistant import check_policies
 from assistant.config import Config
 from assistant.errors import AssistantError, LoadError
+from assistant.house import check_policies
 from assistant.telling.table import plain
 from assistant.warehouse import demo as demo_company
 from assistant.warehouse import load as loader

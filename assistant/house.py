@@ -1,0 +1,104 @@
+"""One version of the warehouse, understood, and what each user may see and know of it.
+
+Keeps nothing and answers nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from assistant.config import Config
+from assistant.errors import AssistantError, Refused
+from assistant.planning import local
+from assistant.semantics import bind, catalog, model, vocabulary
+from assistant.semantics.catalog import Catalog
+from assistant.semantics.lexicon import Lexicon
+from assistant.semantics.model import SemanticModel
+from assistant.sql import policy, roles
+from assistant.sql.roles import Role
+from assistant.values import Access, Filter, Limits, Rows
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """One version of the warehouse, understood: its names, its words."""
+
+    version: tuple[int, int]
+    catalog: Catalog
+    model: SemanticModel
+    lexicon: Lexicon
+
+
+def read_warehouse(
+    read: catalog.Reader,
+    schema: SemanticModel,
+    words: vocabulary.Vocabulary,
+    version: tuple[int, int] = (0, 0),
+) -> Warehouse:
+    """The names of one warehouse version, through a trusted reader."""
+    held = catalog.read(read)
+    bound = bind.bind(schema, held, words)
+    return Warehouse(version, held, bound, Lexicon(bound, held, words))
+
+
+def user_access(user: str | None, house: Warehouse, limits: Limits, known: Mapping[str, Role]) -> Access:
+    """The Access of one user. Raises Refused for unknown users and unreadable policies."""
+    if user is None:
+        return policy.access(house.model, house.catalog, limits)
+    row = next((r for r in house.catalog.small.get("users", ()) if str(r["user"]) == user), None)
+    if row is None:
+        raise Refused(f"{user!r} is not in the list of users; an administrator can add them with `askcost load`.")
+    words = str(row.get("row_policy") or "").strip()
+    filters: tuple[Filter, ...] = ()
+    if words:
+        try:
+            filters = local.filters(words, house.lexicon)
+        except AssistantError as error:
+            raise Refused(f"The row policy of {user!r} can't be read, so nothing is shown: {error}") from None
+    name = str(row.get("role") or "analyst")
+    role = known.get(name, Role(limits))
+    return policy.access(
+        house.model,
+        house.catalog,
+        role.limits,
+        user=user,
+        role=name,
+        hidden=role.hidden,
+        policy=filters,
+        words=words,
+        same=house.lexicon.vocabulary.same_concept,
+    )
+
+
+def check_policies(read: catalog.Reader, config: Config) -> None:
+    """Raises Refused when a loaded user's row policy names something that is not in the data."""
+    house = read_warehouse(read, model.read(config.schemas), vocabulary.read(config.schemas))
+    if "cost_and_usage" not in house.catalog.tables:
+        return
+    for row in house.catalog.small.get("users", ()):
+        user_access(str(row["user"]), house, Limits(), roles.read(config.schemas))
+
+
+def visible(house: Warehouse, access: Access, run: Callable[[str, Access], Rows]) -> Lexicon:
+    """The lexicon as this user knows it: values outside the row policy do not exist."""
+    if access.note is None:
+        return house.lexicon
+    held = replace(house.catalog, values=tuple(_visible_values(house, access, run)))
+    return Lexicon(house.model, held, house.lexicon.vocabulary)
+
+
+def _visible_values(house: Warehouse, access: Access, run: Callable[[str, Access], Rows]) -> Iterable[Any]:
+    by_field: dict[tuple[str, str], list[Any]] = {}
+    for value in house.catalog.values:
+        by_field.setdefault((value.table, value.field), []).append(value)
+    keys = {e.field: e.tag_key for e in house.catalog.extra if e.tag_key is not None}
+    unlimited = replace(access, limits=replace(access.limits, rows=50_000))
+    for (table, field), values in by_field.items():
+        if table not in access.tables:
+            continue
+        column = f"Tags['{keys[field].replace(chr(39), chr(39) * 2)}']" if field in keys else f'"{field}"'
+        rows = run(f"SELECT DISTINCT {column} AS value FROM {table} WHERE {column} IS NOT NULL", unlimited)
+        seen = {str(r[0]) for r in rows.rows}
+        yield from (v for v in values if v.value in seen)
