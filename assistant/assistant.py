@@ -29,9 +29,10 @@ from assistant.planning.completion import Statement
 from assistant.planning.local import Context
 from assistant.planning.meter import Desk, Meter, Unavailable
 from assistant.planning.routing import Route
-from assistant.semantics import model, vocabulary
+from assistant.semantics import model, verified, vocabulary
 from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model import SemanticModel
+from assistant.semantics.verified import Verified
 from assistant.sql import compile as sql_compile
 from assistant.sql import guard, lints, roles
 from assistant.sql.roles import Role
@@ -51,6 +52,7 @@ from assistant.values import (
     Tokens,
 )
 
+UNDERSTOOD_SQL = "SQL written by a language model, unverified"
 UNVERIFIED = (
     "Unverified: a language model wrote this SQL, because no checked plan can say the question. "
     "It passed the guard and your row policy; that it means what you asked, nobody has checked."
@@ -82,6 +84,10 @@ class Assistant:
     @cached_property
     def schema(self) -> SemanticModel:
         return model.read(self.config.schemas)
+
+    @cached_property
+    def verified(self) -> dict[tuple[str, ...], Verified]:
+        return verified.read(self.config.schemas)
 
     @cached_property
     def roles(self) -> dict[str, Role]:
@@ -160,6 +166,20 @@ class Assistant:
             reporting=self.config.reporting_currency,
         )
 
+        known = self.verified.get(verified.normal(question.text))
+        if known is not None:
+            checked = guard.check(known.sql, access)
+            clock.lap("plan")
+            answer = self._of_sql(question, answer_id, checked, house, access, clock)
+            noun = "row" if len(answer.rows) == 1 else "rows"
+            return replace(
+                answer,
+                understood=f"Verified query: {known.name}",
+                answer=f"{known.name[:1].upper()}{known.name[1:]}: {len(answer.rows)} {noun}.",
+                assumptions=(f"verified by {known.by} on {known.on}", *answer.assumptions),
+                confidence=1.0,
+            )
+
         def run(plan: QueryPlan) -> Sequence[tuple[Any, ...]]:
             return self._run(plan, house, access)[1].rows
 
@@ -177,7 +197,8 @@ class Assistant:
         )
         clock.lap("plan")
         if isinstance(routed.read, Statement):
-            return self._unverified(question, answer_id, routed.read.checked, house, access, clock)
+            answer = self._of_sql(question, answer_id, routed.read.checked, house, access, clock)
+            return replace(answer, understood=UNDERSTOOD_SQL, answer=UNVERIFIED, planner="sql", confidence=0.4)
         reading = routed.read
         statement = sql_compile.compile(reading.plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
         checked = check_planned(statement.tree, access)
@@ -189,7 +210,7 @@ class Assistant:
         clock.lap("narrate")
         return replace(answer, timings_ms=clock.laps)
 
-    def _unverified(
+    def _of_sql(
         self,
         question: Question,
         answer_id: str,
@@ -198,7 +219,7 @@ class Assistant:
         access: Access,
         clock: _Clock,
     ) -> Answer:
-        """The rows of a statement that a model wrote, said to be unverified."""
+        """The rows of a statement that somebody wrote, with its lints."""
         rows = self.engine.run(checked, owner=question.user)
         clock.lap("execute")
         warnings = lints.find(checked.sql, len(house.catalog.currencies))
@@ -207,14 +228,10 @@ class Assistant:
             status="answered",
             answer_id=answer_id,
             question=question.text,
-            understood="SQL written by a language model, unverified",
-            answer=UNVERIFIED,
             columns=tuple(AnswerColumn(n, _kind(t)) for n, t in zip(rows.columns, rows.types, strict=True)),
             rows=rows.rows,
             truncated=rows.truncated,
             sql=checked.sql,
-            planner="sql",
-            confidence=0.4,
             assumptions=(*(f"{w.rule}: {w.message}" for w in warnings), *note),
             timings_ms=clock.laps,
         )
