@@ -32,11 +32,12 @@ $(VENV)/bin/uv:
 	$(BIN)/pip install --quiet uv
 
 $(VENV)/.installed: $(VENV)/bin/uv pyproject.toml constraints.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[web]"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -c constraints.txt -e ".[web]"
+	$(BIN)/python -m compileall -q assistant
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[test,web,llm]"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -c constraints.txt -e ".[test,web,llm]"
 	@touch $@
 
 docs: $(VENV)/.installed

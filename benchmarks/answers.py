@@ -11,11 +11,12 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+import duckdb
 
 from assistant import evaluation
 from assistant.assistant import Assistant
@@ -69,7 +70,7 @@ def measure(warehouse: Path) -> list[tuple[str, dict[str, float], float]]:
             continue
         answers = [assistant.ask(question).timings_ms for _ in range(RUNS)]
         stages = {stage: median(one.get(stage, 0.0) for one in answers) for stage in STAGES}
-        sql = [milliseconds(lambda text=item["sql"]: connection.cursor().execute(text).fetchall()) for _ in range(RUNS)]
+        sql = [milliseconds(connection, item["sql"]) for _ in range(RUNS)]
         measured.append((question.text, stages, median(sql)))
     connection.close()
     assistant.close()
@@ -83,9 +84,9 @@ def chosen() -> list[dict[str, Any]]:
     return whole[:: max(1, len(whole) // QUESTIONS)][:QUESTIONS]
 
 
-def milliseconds(run: Callable[[], object]) -> float:
+def milliseconds(connection: duckdb.DuckDBPyConnection, sql: str) -> float:
     started = time.perf_counter()
-    run()
+    connection.cursor().execute(sql).fetchall()
     return (time.perf_counter() - started) * 1000
 
 

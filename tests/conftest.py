@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 from companies import quillfox, tarnbrook
+from desk import Desk
 
 from assistant import evaluation
 from assistant.assistant import Assistant
@@ -131,3 +132,18 @@ def results_of(once: Once, assistant_for: AssistantFor, check_for: CheckFor) -> 
         return found
 
     return find
+
+
+@pytest.fixture(scope="session")
+def desk(warehouse_of: WarehouseOf, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """For all that does not change the warehouse."""
+    folder = tmp_path_factory.mktemp("desk")
+    shutil.copyfile(warehouse_of("tarnbrook"), folder / "tarnbrook.duckdb")
+    (folder / "empty").mkdir()
+    return Desk(folder, folder / "tarnbrook.duckdb")
+
+
+@pytest.fixture
+def own_desk(warehouse_of: WarehouseOf, tmp_path: Path) -> Desk:
+    shutil.copyfile(warehouse_of("tarnbrook"), tmp_path / "tarnbrook.duckdb")
+    return Desk(tmp_path, tmp_path / "tarnbrook.duckdb")

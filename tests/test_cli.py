@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import click
-import duckdb
 import pytest
 import yaml
-from conftest import WarehouseOf
+from desk import Desk
 
 from assistant.surfaces.cli.main import main
 
@@ -45,55 +39,6 @@ FIELDS = [
     "tokens",
     "timings_ms",
 ]
-
-
-@dataclass(frozen=True)
-class Desk:
-    """A folder with a warehouse of its own, where `askcost` is run."""
-
-    folder: Path
-    warehouse: Path
-    environment: dict[str, str] = field(default_factory=dict)
-
-    def run(self, *args: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("ASKCOST_")}
-        done = subprocess.run(
-            [sys.executable, "-m", "assistant.surfaces.cli.main", *args],
-            input=stdin,
-            capture_output=True,
-            encoding="utf-8",
-            cwd=self.folder,
-            env={**kept, "PYTHONPATH": str(HERE.parent), "ASKCOST_WAREHOUSE": str(self.warehouse), **environment},
-            timeout=120,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return done
-
-    def object(self, *args: str, exit: int = 0, stdin: str = "") -> dict[str, Any]:
-        """What `--json` printed."""
-        done = self.run(*args, "--json", stdin=stdin)
-        assert done.returncode == exit, done.stdout + done.stderr
-        return dict(json.loads(done.stdout))
-
-    def write(self, name: str, *lines: object) -> str:
-        texts = (line if isinstance(line, str) else json.dumps(line) for line in lines)
-        (self.folder / name).write_text("\n".join(texts) + "\n", encoding="utf-8")
-        return str(self.folder / name)
-
-
-@pytest.fixture(scope="module")
-def desk(warehouse_of: WarehouseOf, tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """For all that does not change the warehouse."""
-    folder = tmp_path_factory.mktemp("desk")
-    shutil.copyfile(warehouse_of("tarnbrook"), folder / "tarnbrook.duckdb")
-    (folder / "empty").mkdir()
-    return Desk(folder, folder / "tarnbrook.duckdb")
-
-
-@pytest.fixture
-def own_desk(warehouse_of: WarehouseOf, tmp_path: Path) -> Desk:
-    shutil.copyfile(warehouse_of("tarnbrook"), tmp_path / "tarnbrook.duckdb")
-    return Desk(tmp_path, tmp_path / "tarnbrook.duckdb")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
@@ -141,7 +86,7 @@ def test_help_has_an_example_and_names_the_warehouse(command: str) -> None:
 
 
 def test_the_answer_object_field_for_field(desk: Desk) -> None:
-    answer = desk.object("ask", "top 3 squads by cost last month", *TODAY, "--thread", "t-fields")
+    answer = desk.answer("ask", "top 3 squads by cost last month", *TODAY, "--thread", "t-fields")
     assert list(answer) == FIELDS
     assert answer["status"] == "answered"
     assert len(answer["answer_id"]) == 26
@@ -175,8 +120,8 @@ def test_the_answer_object_field_for_field(desk: Desk) -> None:
 
 
 def test_the_sql_of_an_answer_gives_its_rows_again(desk: Desk) -> None:
-    answer = desk.object("ask", "cost by provider in January 2026", *TODAY)
-    again = desk.object("sql", stdin=answer["sql"])
+    answer = desk.answer("ask", "cost by provider in January 2026", *TODAY)
+    again = desk.answer("sql", stdin=answer["sql"])
     kept = [column["name"] for column in again["columns"] if column["name"] != "currency"]
     assert kept == [column["name"] for column in answer["columns"]]
     places = [[c["name"] for c in again["columns"]].index(name) for name in kept]
@@ -184,12 +129,12 @@ def test_the_sql_of_an_answer_gives_its_rows_again(desk: Desk) -> None:
 
 
 def test_asking_back_and_refusing_have_the_same_fields(desk: Desk) -> None:
-    asked_back = desk.object("ask", "cost of Nonexistium last month", *TODAY, exit=3)
+    asked_back = desk.answer("ask", "cost of Nonexistium last month", *TODAY, exit=3)
     assert list(asked_back) == FIELDS
     assert asked_back["status"] == "clarify"
     assert "Nonexistium" in asked_back["clarify"]["question"]
     assert isinstance(asked_back["clarify"]["options"], list)
-    refused = desk.object("ask", "cost in 2019", *TODAY, exit=4)
+    refused = desk.answer("ask", "cost in 2019", *TODAY, exit=4)
     assert list(refused) == FIELDS
     assert refused["status"] == "refused"
     assert "2025" in refused["error"]
@@ -198,13 +143,13 @@ def test_asking_back_and_refusing_have_the_same_fields(desk: Desk) -> None:
 
 
 def test_dates_are_iso_and_buckets_their_first_day(desk: Desk) -> None:
-    answer = desk.object("ask", "monthly cost in 2026", *TODAY)
+    answer = desk.answer("ask", "monthly cost in 2026", *TODAY)
     assert [row[0] for row in answer["rows"]] == ["2026-01-01", "2026-02-01", "2026-03-01"]
     assert answer["columns"][0]["kind"] == "time"
 
 
 def test_without_a_today_it_is_the_real_one(desk: Desk) -> None:
-    answer = desk.object("ask", "cost last month", exit=4)
+    answer = desk.answer("ask", "cost last month", exit=4)
     assert "2026" in answer["error"]
 
 
@@ -245,16 +190,16 @@ def test_strange_questions_are_asked_back_or_refused_and_shown_inert(question: s
 
 
 def test_a_thread_continues_in_another_process(desk: Desk) -> None:
-    first = desk.object("ask", "cost by provider last month", *TODAY, "--thread", "t-1")
-    second = desk.object("ask", "and by region?", *TODAY, "--thread", "t-1")
+    first = desk.answer("ask", "cost by provider last month", *TODAY, "--thread", "t-1")
+    second = desk.answer("ask", "and by region?", *TODAY, "--thread", "t-1")
     assert [column["name"] for column in first["columns"]] == ["provider", "effective_cost"]
     assert [column["name"] for column in second["columns"]] == ["region", "effective_cost"]
     assert second["period"] == {"start": "2026-02-01", "end": "2026-03-01"}
 
 
 def test_another_thread_does_not_continue_it(desk: Desk) -> None:
-    desk.object("ask", "AWS cost by region in January 2026", *TODAY, "--thread", "t-2")
-    other = desk.object("ask", "cost by provider", *TODAY, "--thread", "t-3")
+    desk.answer("ask", "AWS cost by region in January 2026", *TODAY, "--thread", "t-2")
+    other = desk.answer("ask", "cost by provider", *TODAY, "--thread", "t-3")
     assert other["period"] == {"start": "2026-02-17", "end": "2026-03-19"}
     assert len(other["rows"]) > 1
 
@@ -339,115 +284,3 @@ def test_a_batch_of_statements_is_checked(desk: Desk) -> None:
     assert run["bad"]["rows"] is run["closed"]["rows"] is None
     assert run["fails"]["accepted"]
     assert run["fails"]["reason"]
-
-
-# --- the warehouse ------------------------------------------------------------------------------------
-
-
-def test_a_warehouse_that_a_writer_holds_is_one_clear_line(own_desk: Desk) -> None:
-    with duckdb.connect(str(own_desk.warehouse)):
-        for args, stdin in ((("ask", "cost last month", *TODAY), ""), (("sql",), "SELECT 1")):
-            done = own_desk.run(*args, stdin=stdin)
-            assert done.returncode == 1
-            assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-            assert "tarnbrook.duckdb" in done.stderr
-    assert own_desk.run("ask", "cost last month", *TODAY).returncode == 0
-
-
-def test_the_option_goes_before_the_environment(desk: Desk) -> None:
-    done = desk.run(
-        "ask", "cost last month", *TODAY, "--warehouse", str(desk.warehouse), ASKCOST_WAREHOUSE="none.duckdb"
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def test_by_default_it_is_under_the_working_directory(own_desk: Desk) -> None:
-    (own_desk.folder / "warehouse").mkdir()
-    own_desk.warehouse.rename(own_desk.folder / "warehouse" / "askcost.duckdb")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("ASKCOST_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "assistant.surfaces.cli.main", "ask", "cost last month", *TODAY],
-        cwd=own_desk.folder,
-        env={**kept, "PYTHONPATH": str(HERE.parent)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-
-
-# --- load ---------------------------------------------------------------------------------------------
-
-
-def test_load_reports_as_json_and_its_rows_can_be_asked(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, tmp_path / "new" / "w.duckdb")
-    done = desk.run("load", str(HERE / "data" / "focus_sample.csv"), "--json")
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
-    assert (report["table"], report["rows"]) == ("cost_and_usage", 1000)
-    assert report["files"] == [str(HERE / "data" / "focus_sample.csv")]
-    (count,) = desk.object("sql", stdin="SELECT count(*) AS n FROM cost_and_usage")["rows"]
-    assert count == [1000]
-    twice = desk.run("load", str(HERE / "data" / "focus_sample.csv"))
-    assert twice.returncode == 1
-    assert "--replace" in twice.stderr
-
-
-@pytest.mark.parametrize("policy", ["team = Oriom Nebula", "planet = Mars", "team Orion or else", "team ="])
-def test_a_policy_that_names_nothing_is_not_loaded(policy: str, own_desk: Desk) -> None:
-    users = own_desk.write("users.csv", "user,role,row_policy", "zoe,analyst,team = Orion", f'yan,analyst,"{policy}"')
-    before = own_desk.warehouse.read_bytes()
-    done = own_desk.run("load", users, "--table", "users", "--replace")
-    assert done.returncode in (1, 4)
-    assert "yan" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-    assert own_desk.warehouse.read_bytes() == before
-
-
-def test_a_policy_that_names_what_is_there_is_loaded(own_desk: Desk) -> None:
-    users = own_desk.write("users.csv", "user,role,row_policy", 'zoe,analyst,"team in (Orion, Core)"')
-    done = own_desk.run("load", users, "--table", "users", "--replace")
-    assert done.returncode == 0, done.stderr
-    answer = own_desk.object("ask", "cost by squad last month", *TODAY, "--user", "zoe")
-    assert {row[0] for row in answer["rows"]} == {"Orion", "Core"}
-
-
-# --- eval, audit, doctor ------------------------------------------------------------------------------
-
-
-def test_eval_scores_a_file_and_fails_on_a_wrong_number(desk: Desk) -> None:
-    item = {
-        "id": "q1",
-        "question": "cost last month",
-        "today": "2026-03-19",
-        "sql": "SELECT sum(EffectiveCost) AS c FROM cost_and_usage "
-        "WHERE ChargePeriodStart >= '2026-02-01' AND ChargePeriodStart < '2026-03-01'",
-    }
-    unknown = {"id": "q2", "question": "cost of Nonexistium", "today": "2026-03-19", "expect": "clarify"}
-    good = desk.run("eval", desk.write("good.jsonl", item, unknown))
-    assert good.returncode == 0, good.stderr
-    assert "accuracy 100.0 %" in good.stdout
-    wrong = desk.object("eval", desk.write("wrong.jsonl", item, {**item, "id": "q3", "sql": "SELECT 1.0 AS c"}), exit=1)
-    assert (wrong["questions"], wrong["accuracy_percent"], wrong["wrong_numbers"]) == (2, 50.0, 1)
-    assert [miss["id"] for miss in wrong["misses"]] == ["q3"]
-
-
-def test_audit_keeps_what_was_answered_and_refused(own_desk: Desk) -> None:
-    answer = own_desk.object("ask", "cost by provider last month", *TODAY)
-    refused = own_desk.object("ask", "cost in 2019", *TODAY, "--user", "avery", exit=4)
-    listed = json.loads(own_desk.run("audit", "--json").stdout)
-    assert {one["answer_id"] for one in listed} == {answer["answer_id"], refused["answer_id"]}
-    whole = json.loads(own_desk.run("audit", answer["answer_id"]).stdout)
-    assert whole["question"] == answer["question"]
-    assert whole["sql"] == answer["sql"]
-    assert whole["plan"]
-    assert json.loads(own_desk.run("audit", refused["answer_id"]).stdout)["user"] == "avery"
-    assert answer["answer_id"] in own_desk.run("audit").stdout
-
-
-def test_doctor_says_what_is_loaded_and_what_is_missing(desk: Desk) -> None:
-    well = desk.run("doctor")
-    assert well.returncode == 0, well.stdout
-    assert "cost_and_usage: 2025-02-01 to 2026-03-18" in well.stdout
-    ill = desk.run("doctor", "--warehouse", str(desk.folder / "empty" / "none.duckdb"))
-    assert ill.returncode == 1
-    assert "askcost demo" in ill.stdout

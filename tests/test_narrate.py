@@ -51,7 +51,7 @@ def _faults(answer: Answer) -> list[str]:
     quoted += [calendar.label(period) for period in (plan.period, plan.comparison) if period]
     quoted += re.findall(r"Data is loaded up to (\d+ \w+ \d+)", text)
     quoted += [column.unit or "" for column in answer.columns]
-    asked = [*(one.value for one in plan.having), *([plan.limit] if plan.limit else [])]
+    asked: list[numbers.Number] = [*(one.value for one in plan.having), *([plan.limit] if plan.limit else [])]
     invented = numbers.unsupported(text, answer.columns, answer.rows, quoted, asked)
     if invented:
         faults.append(f"figures from nowhere {invented}")

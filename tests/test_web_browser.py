@@ -230,7 +230,7 @@ def test_each_user_signs_in_sees_their_own_and_finds_it_again(
         server.start()
         ben.page.reload()
         ben.page.wait_for_url("**/thread/**")
-        expect(ben.last("answer-table").locator("tbody tr")).to_have_count(1)
+        expect(ben.last("answer-table").locator("tbody tr")).to_have_count(1, timeout=30_000)  # a cold server
         expect(ben.page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
         ben.answered(lambda: ben.last("next-compare:prior").click())
         ada.context.close()

@@ -134,6 +134,11 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
     for combination in islice(product(*choices), MOST_READINGS):
         filters, part = filtering.of_draft(scope, uses, combination, fixed, base, share, dimensions)
         dims = filtering.compared_values(scope, dimensions, uses, combination, spans.comparison)
+        if draft.compare and not (dims or comparison or grain or series_change):
+            raise Clarify(
+                "Compare it with what? Name a second period or a second name.",
+                ("compared with the previous period", "compared with the same period last year"),
+            )
         plan = QueryPlan(
             dataset=dataset.name,
             metrics=metrics,

@@ -193,14 +193,6 @@ class TimeGrammar:
             k = j + 1 + (1 if text[j + 1 : j + 2] == ["of"] else 0)
             if k < len(text) and text[k] in self.words.months:
                 found += self._with_year(text, i, k + 1, self.words.months[text[k]], day)
-        if day:  # 8 to 14 June
-            for size in self.words.phrase("to", text, j + 1):
-                last = self.words.day_number(text, j + 1 + size)
-                k = j + 2 + size
-                k += 1 if text[k : k + 1] == ["of"] else 0
-                if last and k < len(text) and text[k] in self.words.months:
-                    for n, end in self._with_year(text, i, k + 1, self.words.months[text[k]], last):
-                        found.append((n, TimeExpression(te.from_day(end.resolve, day), named_year=end.named_year)))
         prefix = 0
         if self.words.units.get(text[j]) is Grain.MONTH and text[j + 1 : j + 2] == ["of"]:
             prefix = 2
@@ -352,6 +344,7 @@ class TimeGrammar:
                 for n, inner in self._single(text, i + size):
                     found.append((size + n, TimeExpression(make(inner.resolve), ambiguous=inner.ambiguous)))
         for opener in [*self.words.phrase("from", text, i), 0]:
+            found += self._days_of_month(text, i, opener)
             for n, first in self._single(text, i + opener):
                 j = i + opener + n
                 for middle in self.words.phrase("to", text, j):
@@ -374,6 +367,23 @@ class TimeGrammar:
                         found.append((j + middle + 1 - i, TimeExpression(te.since(first.resolve))))
                 if opener and text[j : j + 1] and text[j] in ("onwards", "onward", "on", "forward"):
                     found.append((j + 1 - i, TimeExpression(te.since(first.resolve))))
+        return found
+
+    def _days_of_month(self, text: Sequence[str], i: int, opener: int) -> list[Match]:
+        """`8 to 14 June`, `from the 18th to the 24th of June`, `between 5 and 9 January`."""
+        found: list[Match] = []
+        j = i + opener + (opener > 0 and text[i + opener : i + opener + 1] == ["the"])
+        day = self.words.day_number(text, j)
+        for size in self.words.phrase("to", text, j + 1) if day else ():
+            k = j + 1 + size
+            if not opener and list(text[j + 1 : k]) == ["and"]:
+                continue  # "5 and 9 June" are two days, not a range
+            k += text[k : k + 1] == ["the"]
+            last = self.words.day_number(text, k)
+            k += 1 + (text[k + 1 : k + 2] == ["of"])
+            if day and last and k < len(text) and text[k] in self.words.months:
+                for n, end in self._with_year(text, i, k + 1, self.words.months[text[k]], last):
+                    found.append((n, TimeExpression(te.from_day(end.resolve, day), named_year=end.named_year)))
         return found
 
     def _numeric_end(self, text: Sequence[str], i: int, j: int, first: TimeExpression) -> list[Match]:
