@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,7 @@ class DuckDBEngine:
         self._version: tuple[int, int] | None = None
         self._turn = threading.Lock()
         self._running: tuple[str | None, duckdb.DuckDBPyConnection, queue.SimpleQueue[Rows | Exception]] | None = None
+        self._worker: threading.Thread | None = None
         self._cancelled = False
 
     def run(self, query: CheckedQuery, owner: str | None = None, query_id: str | None = None) -> Rows:
@@ -129,7 +131,8 @@ class DuckDBEngine:
                     outcome.put(error)
 
             self._cancelled, self._running = False, (query_id, cursor, outcome)
-            threading.Thread(target=work, daemon=True).start()
+            self._worker = threading.Thread(target=work, daemon=True)
+            self._worker.start()
             try:
                 result = _wait(outcome, cursor, query.limits)
             finally:
@@ -153,16 +156,25 @@ class DuckDBEngine:
 
     def close(self) -> None:
         with self._turn:
-            if self._connection:
-                self._connection.close()
-                self._connection = None
+            with suppress(duckdb.Error):  # a statement that does not listen keeps its connection to its own end
+                self._let_go()
+            self._connection = None
+
+    def _let_go(self) -> None:
+        if self._connection:
+            if self._worker:
+                self._worker.join(GRACE_SECONDS)  # one that was interrupted is still unwinding
+            self._connection.close()
+            self._connection = None
 
     def _current(self) -> duckdb.DuckDBPyConnection:
         version = file_version(self._path)
         if self._connection and version != self._version:
             # DuckDB would hand out the old file again while a connection to it is open.
-            self._connection.close()
-            self._connection = None
+            try:
+                self._let_go()
+            except duckdb.Error as error:
+                raise failure(error, self._limits) from None
         if not self._connection:
             self._connection = open_locked(self._path, self._limits)
             self._version = version
