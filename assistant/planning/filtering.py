@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 from assistant.errors import Clarify
@@ -135,6 +136,18 @@ def of_draft(
     if base is not None:
         whole, part = edited(scope, base, whole, part, share, dimensions)
     return tuple(whole), tuple(part)
+
+
+def straddling(scope: Scope, uses: Sequence[ValueUse], combination: Sequence[ValueHit]) -> tuple[str, str] | None:
+    """`tax and support`: two names joined by and/or that are of different dimensions.
+
+    Filters of two dimensions narrow each other, which is not what a sum of the two would be.
+    """
+    for (one, first), (two, second) in pairwise(zip(uses, combination, strict=True)):
+        plain = two.joined and not (two.negated or one.restricted or two.restricted)
+        if plain and own(scope, first, scope.current) != own(scope, second, scope.current):
+            return one.text, two.text
+    return None
 
 
 def sides_of(scope: Scope, uses: Sequence[ValueUse], share: bool, dimensions: Sequence[str]) -> list[str]:

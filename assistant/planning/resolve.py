@@ -131,7 +131,15 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
     currency = ranking.currency(scope, dataset, used, base)
     share = draft.share or (base.share if base else False)
     average = ranking.average(scope, used, base)
-    for combination in islice(product(*choices), MOST_READINGS):
+    combinations = list(islice(product(*choices), MOST_READINGS))
+    pairs = [filtering.straddling(scope, uses, combination) for combination in combinations]
+    if pairs and all(pairs):
+        one, two = pairs[0] or ("", "")
+        raise Clarify(
+            f"“{one}” and “{two}” are names of different kinds: the two added up, or the one within the other? "
+            f"Ask for each alone, or for one by its kind, like “{one} where … is {two}”."
+        )
+    for combination in (c for c, pair in zip(combinations, pairs, strict=True) if pair is None):
         filters, part = filtering.of_draft(scope, uses, combination, fixed, base, share, dimensions)
         dims = filtering.compared_values(scope, dimensions, uses, combination, spans.comparison)
         if draft.compare and not (dims or comparison or grain or series_change):
