@@ -49,6 +49,7 @@ from assistant.values import (
     Question,
     Reading,
     Rows,
+    Status,
     Tokens,
 )
 
@@ -145,8 +146,8 @@ class Assistant:
                 error=None,
             )
         except AssistantError as error:
-            status = "refused" if isinstance(error, Refused) else "error"
-            answer = Answer(status, answer_id, question.text, error=str(error))  # type: ignore[arg-type]
+            status: Status = "refused" if isinstance(error, Refused) else "error"
+            answer = Answer(status, answer_id, question.text, error=str(error))
         timings = {**answer.timings_ms, "total": round((time.perf_counter() - started) * 1000, 1)}
         answer = replace(answer, thread=thread, user=question.user, timings_ms=timings)
         if self.desk is not None:

@@ -22,6 +22,7 @@ from assistant.ledger.spend import Spend, Who
 WARN = 0.8
 OPERATOR = "the local operator"
 Subject = Literal["user", "team", "company"]
+Unit = Literal["tokens", "USD"]
 
 
 class Spent(Exception):
@@ -51,7 +52,7 @@ class Left:
 
     limit: Limit
     name: str
-    unit: Literal["tokens", "USD"]
+    unit: Unit
     allowed: Decimal
     used: Decimal
     resets: date
@@ -151,12 +152,13 @@ class Budget:
             (since, limit.subject, name or ""),
         ).fetchone()
         found = []
-        for place, (unit, allowed) in enumerate((("tokens", limit.tokens), ("USD", limit.usd))):
+        allowances: tuple[tuple[Unit, int | Decimal | None], ...] = (("tokens", limit.tokens), ("USD", limit.usd))
+        for place, (unit, allowed) in enumerate(allowances):
             if allowed is not None:
                 used = Decimal(str(calls[place])) + Decimal(str(held[place]))
                 whole = Decimal(allowed) + Decimal(str(more[place]))
                 resets = limit.resets(now.date())
-                found.append(Left(limit, name or "all", unit, whole, used, resets))  # type: ignore[arg-type]
+                found.append(Left(limit, name or "all", unit, whole, used, resets))
         return found
 
 

@@ -10,21 +10,22 @@ from dataclasses import replace
 from itertools import pairwise
 
 from assistant.errors import Refused
+from assistant.planning.amounts import Amounts
 from assistant.planning.draft import (
+    Against,
+    Comparator,
     DimensionUse,
     Draft,
     EmptyUse,
-    ThresholdUse,
     TimeUse,
     ValueUse,
 )
 from assistant.planning.lattice import Span
-from assistant.planning.scope import COST
 from assistant.planning.sentence import Sentence
-from assistant.semantics.lexicon import Lexicon, Meaning, ValueHit
+from assistant.semantics.lexicon import Lexicon, Meaning
 
-_COMPARATORS = {"above": ">", "at_least": ">=", "below": "<", "at_most": "<="}
-_AGAINST = {
+_COMPARATORS: dict[str, Comparator] = {"above": ">", "at_least": ">=", "below": "<", "at_most": "<="}
+_AGAINST: dict[str, Against] = {
     "month_over_month": "month",
     "week_over_week": "week",
     "quarter_over_quarter": "quarter",
@@ -52,7 +53,7 @@ class _Attacher:
         self.negating = ""  # the exclusion word that still waits for what it excludes
         self.readmitting = False
         self.metric_places: list[int] = []
-        self.counting = ""
+        self.amounts = Amounts(self.sentence, self.draft)
 
     def run(self) -> Draft:
         self._opening()
@@ -63,8 +64,8 @@ class _Attacher:
             self._refuse(span)
             self._attach(i, span)
         self._settle()
-        if self.counting and not (self.draft.counted or self.draft.metrics or self.draft.units):
-            self.draft.unknown.append(self.counting)  # how many of what?
+        if self.amounts.counting and not (self.draft.counted or self.draft.metrics or self.draft.units):
+            self.draft.unknown.append(self.amounts.counting)  # how many of what?
         if self.draft.share:
             self._sides_of_share()
         if self.draft.average and self.draft.average_grain is None and self.draft.grains:
@@ -161,7 +162,7 @@ class _Attacher:
             case "unit_of_work":
                 self._unit(i, span)
             case "currency":
-                self._currency(i, meaning)
+                self.amounts.currency(i, meaning)
 
     def _as_number(self, i: int, span: Span) -> bool:
         if span.number is None:
@@ -191,53 +192,6 @@ class _Attacher:
         if span.percent and any(s.operator("share") for s in self.sentence.spans):
             return True
         self.draft.unknown.append(span.text)
-        return True
-
-    def _threshold(self, i: int, span: Span, op: str) -> bool:
-        j = self.sentence.after(i)
-        if j is None or self.sentence.spans[j].number is None:
-            return False
-        number = self.sentence.spans[j]
-        if number.times and not number.currency and op in (">", "<") and self.sentence.is_year(number):
-            return False
-        self.sentence.used.add(j)
-        metric = None
-        k = self.sentence.after(j)
-        if k is not None and (m := self.sentence.spans[k].of("metric")) and len(m.names) == 1:
-            metric = m.names[0]
-        assert number.number is not None
-        for threshold in self.draft.thresholds:
-            if threshold.value == number.number:
-                return True
-        self.draft.thresholds.append(
-            ThresholdUse(op, number.number, None, number.percent, metric, f"{span.text} {number.text}")  # type: ignore[arg-type]
-        )
-        after = self.sentence.after(j)
-        if after is not None and self.sentence.spans[after].operator("at_least", "at_most") and op in (">", "<"):
-            self.sentence.used.add(after)
-        return True
-
-    def _between_numbers(self, i: int, span: Span) -> bool:
-        j = self.sentence.after(i)
-        k = self.sentence.after(j) if j is not None else None
-        if j is None or k is None:
-            return False
-        if self.sentence.spans[k].operator("conjunction"):
-            k = self.sentence.after(k)
-        if (
-            k is None
-            or self.sentence.spans[j].number is None
-            or self.sentence.spans[k].number is None
-            or self.sentence.spans[j].times
-        ):
-            return False
-        low, high = self.sentence.spans[j].number, self.sentence.spans[k].number
-        assert low is not None
-        assert high is not None
-        self.sentence.used |= {j, k}
-        self.draft.thresholds.append(
-            ThresholdUse("between", low, high, self.sentence.spans[k].percent, None, f"between {low} and {high}")
-        )
         return True
 
     def _time(self, i: int, span: Span) -> None:
@@ -314,9 +268,9 @@ class _Attacher:
         draft = self.draft
         match name:
             case "above" | "at_least" | "below" | "at_most":
-                return self._threshold(i, span, _COMPARATORS[name])
+                return self.amounts.threshold(i, span, _COMPARATORS[name])
             case "between":
-                return self._between_numbers(i, span)
+                return self.amounts.between(i, span)
             case "exclude":
                 self._settle()
                 self.negating, self.readmitting = span.text, False
@@ -354,9 +308,9 @@ class _Attacher:
                 draft.average = True
                 return True
             case "count":
-                return self._count(i)
+                return self.amounts.count(i)
             case "top" | "bottom":
-                return self._superlative(i, name)
+                return self.amounts.superlative(i, name)
             case "descending" | "ascending":
                 draft.sorted = name == "descending"
                 return True
@@ -379,7 +333,7 @@ class _Attacher:
                 draft.adds = True
                 return True
             case "convert":
-                return self._convert(i)
+                return self.amounts.convert(i)
             case "group" | "each_of":
                 self._settle()
                 j = self.sentence.after(i)
@@ -392,7 +346,7 @@ class _Attacher:
                 return True
             case _ if name in _AGAINST:
                 draft.change = True
-                draft.against = _AGAINST[name]  # type: ignore[assignment]
+                draft.against = _AGAINST[name]
                 return True
         return False
 
@@ -404,20 +358,6 @@ class _Attacher:
             if not values.pop().joined:
                 return True
         return False
-
-    def _superlative(self, i: int, name: str) -> bool:
-        """`top` decides the order; the count stands before or after it. "Spends the most" is about cost."""
-        self.draft.descending = name == "top"
-        meanings = [m for w in self.sentence.spans[i].words for m in self.sentence.lexicon.meanings((w,))]
-        if any(m.kind == "metric" and m.names == (COST,) for m in meanings):
-            self.draft.implies_cost = True
-        j = self.sentence.after(i)
-        if j is not None and self.sentence.spans[j].number is not None and not self.sentence.spans[j].percent:
-            number = self.sentence.spans[j].number
-            if number is not None and number == number.to_integral_value() and not self.sentence.spans[j].currency:
-                self.draft.limit = int(number)
-                self.sentence.used.add(j)
-        return True
 
     def _including(self, i: int) -> bool:
         """`including tax` keeps what is there; it filters nothing."""
@@ -443,72 +383,6 @@ class _Attacher:
         self.draft.compare = True
         self._settle()
         return True
-
-    def _convert(self, i: int) -> bool:
-        j = self.sentence.after(i)
-        if j is None or not self.sentence.spans[j].of("currency") or self.sentence.spans[j].number is not None:
-            return False
-        meaning = self.sentence.spans[j].of("currency")
-        assert meaning is not None
-        if self._billed_in(j, meaning):
-            return True
-        self.draft.currency = meaning.names[0]
-        self.sentence.used.add(j)
-        return True
-
-    def _billed_in(self, i: int, meaning: Meaning) -> bool:
-        """`in euro billing currency` takes the charges billed in it; nothing is converted."""
-        j = self.sentence.after(i)
-        named = self.sentence.spans[j].of("dimension") if j is not None else None
-        if j is None or named is None or named.names != ("currency",):
-            return False
-        self.sentence.used |= {i, j}
-        hit = ValueHit("cost_and_usage", "currency", meaning.names, 0.0, "primary")
-        self.draft.values.append(ValueUse((hit,), self.sentence.spans[i].text, i))
-        return True
-
-    def _currency(self, i: int, meaning: Meaning) -> None:
-        if self._billed_in(i, meaning):
-            return
-        if self.sentence.lexicon.catalog.currencies != (meaning.names[0],):
-            self.draft.currency = meaning.names[0]
-
-    def _count(self, i: int) -> bool:
-        """`how many teams` counts distinct values; `how many tokens` is the metric itself."""
-        self.counting = self.sentence.spans[i].text
-        j = self.sentence.after(i)
-        while j is not None and (
-            self.sentence.spans[j].operator("empty", "filled", "count", "top") or self.sentence.spans[j].hits
-        ):
-            j = self.sentence.after(j)
-        if j is None:
-            self._count_values(i)
-            return True
-        meaning = self.sentence.spans[j].of("dimension")
-        metric = self.sentence.spans[j].of("metric")
-        counted = self.sentence.lexicon.counted_metric(self.sentence.spans[j].words)
-        if counted is not None and metric is not None:
-            self.draft.metrics.append((counted,))
-            self.draft.metric_texts.append(self.sentence.spans[j].text)
-            self.sentence.used.add(j)
-            return True
-        counts = metric is not None and all(self.sentence.lexicon.model.metric(n).counted for n in metric.names)
-        if meaning is not None and not counts and not self.sentence.spans[j].of("unit_of_work"):
-            if self.sentence.next_is_value_of(j, meaning.names):
-                return True
-            self.draft.counted.append(DimensionUse(meaning.names, self.sentence.spans[j].text, plural=True))
-            self.sentence.used.add(j)
-        return True
-
-    def _count_values(self, i: int) -> None:
-        """`how many H100s` counts the things that the value names."""
-        j = self.sentence.after(i)
-        hits = self.sentence.spans[j].hits if j is not None else ()
-        for metric in self.sentence.lexicon.model.metrics.values():
-            if metric.counts_values_of and any(h.dimension == metric.counts_values_of for h in hits):
-                self.draft.metrics.append((metric.name,))
-                self.draft.metric_texts.append(metric.label)
-                return
 
     def _empty(self, i: int, span: Span, filled: bool) -> bool:
         filled = filled != bool(self.negating)

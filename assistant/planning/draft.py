@@ -13,6 +13,10 @@ from assistant.values import Grain
 Side = Literal["whole", "part"]
 
 
+Comparator = Literal[">", ">=", "<", "<=", "between"]
+Against = Literal["prior", "day", "week", "month", "quarter", "year"]
+
+
 @dataclass
 class DimensionUse:
     """A dimension that rows are grouped by. `names` in order of preference."""
@@ -59,7 +63,7 @@ class TimeUse:
 
 @dataclass
 class ThresholdUse:
-    op: Literal[">", ">=", "<", "<=", "between"]
+    op: Comparator
     value: Decimal
     upper: Decimal | None = None
     percent: bool = False
@@ -98,7 +102,7 @@ class Draft:
     change: bool = False
     direction: Literal["up", "down"] | None = None
     by_rate: bool = False
-    against: Literal["prior", "day", "week", "month", "quarter", "year"] | None = None
+    against: Against | None = None
     breakdown: bool = False
     currency: str | None = None
     followup: bool = False

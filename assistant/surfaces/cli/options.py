@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from dateutil.relativedelta import relativedelta
 
 DATE = click.DateTime(["%Y-%m-%d"])
 MONTH = click.DateTime(["%Y-%m", "%Y-%m-%d"])
@@ -23,8 +24,7 @@ def first_day(month: datetime | None, later: int = 0) -> date | None:
     """The first day of a month; with `later` that of the month so many months on."""
     if month is None:
         return None
-    years, number = divmod(month.month - 1 + later, 12)
-    return date(month.year + years, number + 1, 1)
+    return date(month.year, month.month, 1) + relativedelta(months=later)
 
 
 def months_between(_: Any, __: Any, text: str | None) -> tuple[date, date] | None:
@@ -33,7 +33,7 @@ def months_between(_: Any, __: Any, text: str | None) -> tuple[date, date] | Non
         return None
     try:
         first, _dots, last = text.partition("..")
-        return tuple(date.fromisoformat(f"{m.strip()}-01") for m in (first, last or first))  # type: ignore[return-value]
+        return date.fromisoformat(f"{first.strip()}-01"), date.fromisoformat(f"{(last or first).strip()}-01")
     except ValueError:
         raise click.BadParameter(f"{text} is no month; write 2026-01 or 2026-01..2026-03.") from None
 
