@@ -390,7 +390,7 @@ class _Attacher:
         j = self.sentence.after(i)
         if j is not None:
             meaning = self.sentence.spans[j].of("dimension")
-            grouped = any(w in ("by", "per", "each") for w in self.sentence.between(i, j))
+            grouped = any(s.operator("group", "each_of") for s in self.sentence.spans[i + 1 : j])
             if meaning and not grouped:
                 self.draft.empties.append(EmptyUse(meaning.names, filled, self.sentence.spans[j].text))
                 self.sentence.used.add(j)

@@ -33,9 +33,6 @@ class Sentence:
         span = self.spans[j]
         return span.hollow and not span.times and span.number is None
 
-    def between(self, i: int, j: int) -> set[str]:
-        return {w for s in self.spans[i + 1 : j] for w in s.words}
-
     def looks_like_a_name(self, span: Span) -> bool:
         """Capitals inside a sentence, or a neighbouring dimension word, mark a name."""
         index = self.spans.index(span)
@@ -248,9 +245,7 @@ class Sentence:
         if not gap:
             return False
         joiners = [s for s in gap if s.operator("conjunction") or s.words == (",",)]
-        others = [
-            s for s in gap if s not in joiners and s.words not in (("the",), ("any",), ("a",), ("our",), ("both",))
-        ]
+        others = [s for s in gap if s not in joiners and not s.hollow]
         return bool(joiners) and all(self.spans.index(s) in self.used for s in others)
 
     def is_year(self, span: Span) -> bool:
