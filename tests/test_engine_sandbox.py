@@ -19,6 +19,7 @@ import duckdb
 import pytest
 import yaml
 
+from assistant.engines.duckdb_engine import open_locked
 from assistant.engines.sandbox import Sandbox
 from assistant.errors import EngineError
 from assistant.values import CheckedQuery, Limits
@@ -92,6 +93,21 @@ def answers(sandbox: Sandbox) -> bool:
 def test_values_cross_the_pipe_unchanged(shared: Sandbox, case: dict[str, str]) -> None:
     ((value,),) = shared.run(checked(f"SELECT {case['sql']}")).rows
     assert (type(value).__name__, str(value)) == (case["is"], case["value"])
+
+
+def test_no_thread_starts_before_the_confinement(
+    shared: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def threads() -> int:
+        return len(os.listdir("/proc/self/task"))
+
+    seen: list[int] = []
+    monkeypatch.setattr("assistant.engines.duckdb_engine.forbid_files", lambda but: bool(seen.append(threads())))
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes(shared._path.read_bytes())
+    before = threads()
+    open_locked(copy, Limits(), spill_to=tmp_path).close()
+    assert seen == [before]
 
 
 @pytest.mark.parametrize("sql", cases("engine_closed_doors.yaml"))
@@ -243,6 +259,7 @@ def test_no_process_outlives_the_one_that_asked(warehouse: Path, end: str) -> No
     program = f"""
 import os, signal, sys, threading, time
 from pathlib import Path
+from assistant.engines.duckdb_engine import open_locked
 from assistant.engines.sandbox import Sandbox
 from assistant.values import CheckedQuery, Limits
 def query(sql): return CheckedQuery(sql, sql, (), (), (), None, Limits())

@@ -45,6 +45,8 @@ def open_locked(
         "allow_community_extensions": "false",
         "python_enable_replacements": "false",
     }
+    if spill_to:
+        config["async_threads"] = 0  # they would start with the connection, before anything confines them
     try:
         connection = duckdb.connect(str(path), read_only=True, config=config)
         if connection.execute("SELECT current_setting('lock_configuration')").fetchall() == [(True,)]:
