@@ -14,6 +14,8 @@ from assistant.semantics.model import Dataset
 from assistant.values import Grain, Period, QueryPlan
 
 DEFAULT_DAYS = 30
+# A period that nobody named is only set against one of about its length: months differ by three days.
+LIKE_DAYS = 3
 _SHIFT_OF: dict[Grain, Shift] = {g: g.value for g in Grain}
 
 
@@ -48,6 +50,7 @@ def choose(
         _loaded(moved, days, dataset)
         return Spans(moved)
     comparison: Period | None = None
+    assumed = False
     if len(first) == 2 and compares and not against:
         one, two = (_resolve(t, moment) for t in first)
         later, earlier = (one, two) if one.start >= two.start else (two, one)
@@ -67,12 +70,15 @@ def choose(
     else:
         period, note = _default(dataset, days, today, draft)
         assumptions.append(note)
+        assumed = True
     if dataset.grain == "month":
         period = _whole_months(period, dataset)
     _loaded(period, days, dataset)
     series_change = False
     if against:
         comparison = _against(against[0], period, moment)
+        if assumed and abs(comparison.days - period.days) > LIKE_DAYS:
+            raise Clarify(f"Which period should be compared with {calendar.label(comparison)}?")
         if comparison.start > period.start and not comparison.to_date:
             period, comparison = comparison, period  # "March versus April": the later one is the current one
             _loaded(period, days, dataset)
@@ -171,7 +177,8 @@ def _partly(period: Period, days: Days) -> str:
 
 
 def _against(use: TimeUse, period: Period, moment: Now) -> Period:
-    expression = use.expressions[0]
+    # "versus a year ago": the same days a year earlier, not the whole year
+    expression = next((e for e in use.expressions if e.shift is not None), use.expressions[0])
     if expression.shift is not None:
         return calendar.shifted(period, expression.shift)
     if expression.last is Grain.YEAR and period.unit is not Grain.YEAR:

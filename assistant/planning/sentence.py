@@ -245,7 +245,10 @@ class Sentence:
         if not gap:
             return False
         joiners = [s for s in gap if s.operator("conjunction") or s.words == (",",)]
-        others = [s for s in gap if s not in joiners and not s.hollow]
+        # Articles only: "=" carries nothing either, but in "squad != Orion and env = prod" it begins a new condition.
+        others = [
+            s for s in gap if s not in joiners and s.words not in (("the",), ("any",), ("a",), ("our",), ("both",))
+        ]
         return bool(joiners) and all(self.spans.index(s) in self.used for s in others)
 
     def is_year(self, span: Span) -> bool:

@@ -245,16 +245,22 @@ class _Compiler:
 
     def _outputs(self, metric: Metric) -> list[Expr]:
         name = metric.column
-        if self.plan.comparison:
-            return [_as(sql(text), alias) for text, alias in self._compared_columns(metric, f"{name}_previous")]
+        if self.plan.comparison and self.plan.period:
+            now, before = name, f"{name}_previous"
+            if self.plan.average:
+                now, before = (
+                    f"({total} / {self._divisor(period)})"
+                    for total, period in ((now, self.plan.period), (before, self.plan.comparison))
+                )
+            return [_as(sql(text), alias) for text, alias in self._compared_columns(metric, now, before)]
         if self.plan.series_change:
             grain = self.plan.grain.value if self.plan.grain else "month"
             keys = [k for k, _ in self._keys if k != grain]
             partition = f"PARTITION BY {', '.join(_q(k) for k in keys)} " if keys else ""
             previous = f"LAG({name}) OVER ({partition}ORDER BY {grain})"
-            return [_as(sql(text), alias) for text, alias in self._compared_columns(metric, previous)]
-        if self.plan.average:
-            return [_as(sql(f"{name} / {self._divisor()}"), self._average_name(metric))]
+            return [_as(sql(text), alias) for text, alias in self._compared_columns(metric, name, previous)]
+        if self.plan.average and self.plan.period:
+            return [_as(sql(f"{name} / {self._divisor(self.plan.period)}"), self._average_name(metric))]
         outputs: list[Expr] = [exp.column(name)]
         if self.plan.share and metric.additive | metric.counted:
             whole = f"{name}_whole" if self.plan.part else f"SUM({name}) OVER ({self._share_scope()})"
@@ -263,15 +269,14 @@ class _Compiler:
             outputs.append(_as(share, self._share_name(metric)))
         return outputs
 
-    def _compared_columns(self, metric: Metric, previous: str) -> list[tuple[str, str]]:
-        name = metric.column
-        prefix = f"{name}_" if len(self.metrics) > 1 else ""
+    def _compared_columns(self, metric: Metric, current: str, previous: str) -> list[tuple[str, str]]:
+        prefix = f"{metric.column}_" if len(self.metrics) > 1 else ""
         return [
-            (name, f"{prefix}current"),
+            (current, f"{prefix}current"),
             (previous, f"{prefix}previous"),
-            (f"{name} - {previous}", f"{prefix}change"),
+            (f"{current} - {previous}", f"{prefix}change"),
             (
-                f"100 * CAST({name} - {previous} AS DOUBLE) / NULLIF({previous}, 0)",
+                f"100 * CAST({current} - {previous} AS DOUBLE) / NULLIF({previous}, 0)",
                 f"{prefix}change_percent",
             ),
         ]
@@ -287,17 +292,16 @@ class _Compiler:
         assert self.plan.average is not None
         return f"average_{metric.column}_per_{self.plan.average.value}"
 
-    def _divisor(self) -> str:
+    def _divisor(self, period: Period) -> str:
         """Loaded days (weeks, months…) of the period, or of each bucket of a series."""
         assert self.plan.average is not None
-        assert self.plan.period is not None
         if self.plan.grain is None:
-            return str(self._days.units(self.plan.average, self.plan.period.start, self.plan.period.end, self.fiscal))
+            return str(self._days.units(self.plan.average, period.start, period.end, self.fiscal))
         arms = []
-        start = calendar.floor(self.plan.period.start, self.plan.grain, self.fiscal)
-        while start < self.plan.period.end:
+        start = calendar.floor(period.start, self.plan.grain, self.fiscal)
+        while start < period.end:
             end = start + calendar.step(self.plan.grain)
-            span = Period(start=max(start, self.plan.period.start), end=min(end, self.plan.period.end))
+            span = Period(start=max(start, period.start), end=min(end, period.end))
             count = self._days.units(self.plan.average, span.start, span.end, self.fiscal)
             if count:
                 arms.append(f"WHEN {literal_date(start)} THEN {count}")
@@ -413,7 +417,7 @@ class _Compiler:
     def _metric_columns(self, metric: Metric) -> list[AnswerColumn]:
         unit = self._unit(metric)
         if self.plan.comparison or self.plan.series_change:
-            names = [alias for _, alias in self._compared_columns(metric, "x")]
+            names = [alias for _, alias in self._compared_columns(metric, "x", "y")]
             units: Sequence[str | None] = (unit, unit, unit, "percent")
             return [AnswerColumn(n, "metric", u) for n, u in zip(names, units, strict=True)]
         if self.plan.average:
