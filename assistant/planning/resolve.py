@@ -131,10 +131,6 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
     currency = ranking.currency(scope, dataset, used, base)
     share = draft.share or (base.share if base else False)
     average = ranking.average(scope, used, base)
-    if share and (comparison or series_change) and (dimensions or uses):
-        raise Clarify("A share and a comparison don't fit in one answer yet. Ask for the share of each period alone.")
-    if average and series_change:
-        raise Clarify("An average and a series of changes don't fit in one answer yet. Ask for one of them.")
     combinations = list(islice(product(*choices), MOST_READINGS))
     pairs = [filtering.straddling(scope, uses, combination) for combination in combinations]
     if pairs and all(pairs):

@@ -16,7 +16,7 @@ from sqlglot import Expr, exp, parse_one
 from assistant.semantics import calendar
 from assistant.semantics.catalog import Catalog, Days
 from assistant.semantics.model import Dataset, Metric, SemanticModel
-from assistant.sql import conditions, derived
+from assistant.sql import conditions, derived, shape
 from assistant.values import AnswerColumn, Filter, Grain, Period, QueryPlan, Threshold
 
 CURRENCY = "currency"
@@ -35,7 +35,8 @@ class Statement:
 
 
 def compile(plan: QueryPlan, model: SemanticModel, catalog: Catalog, fiscal: int = 1) -> Statement:
-    """The statement of one plan. Shapes: plan.py's docstrings; contract.md §3 "Shape"."""
+    """The statement of one plan; contract.md §3 "Shape". Raises Clarify and Refused for what has no meaning."""
+    shape.check(plan)
     return _Compiler(plan, model, catalog, fiscal).statement()
 
 
