@@ -9,13 +9,14 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any, Literal
 
 from sqlglot import Expr
 from ulid import ULID
 
+from assistant.analysis.books import Books
 from assistant.config import Config
 from assistant.engines import duckdb_engine
 from assistant.engines.duckdb_engine import DuckDBEngine
@@ -120,6 +121,18 @@ class Assistant:
         if key not in self._accesses:
             self._accesses[key] = user_access(user, house, self.limits, self.roles)
         return self._accesses[key]
+
+    def books(self, user: str | None, today: date | None = None) -> Books:
+        """What an analysis reads with, as this user. Raises Refused for a user that is not listed."""
+        house, access = self.warehouse, self.access(user)
+        return Books(
+            house=house,
+            access=access,
+            engine=lambda checked: self.engine.run(checked, owner=user),
+            today=today or datetime.now(UTC).date(),
+            schemas=self.config.schemas,
+            fiscal=self.vocabulary.calendar.fiscal_start,
+        )
 
     def _lexicon(self, house: Warehouse, access: Access) -> Lexicon:
         """The words that this user knows, kept until the next load."""
