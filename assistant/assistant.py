@@ -16,6 +16,7 @@ from typing import Any, Literal
 from sqlglot import Expr
 from ulid import ULID
 
+from assistant.analysis import analyses
 from assistant.analysis.books import Books
 from assistant.config import Config
 from assistant.engines import duckdb_engine
@@ -214,6 +215,8 @@ class Assistant:
             answer = self._of_sql(question, answer_id, routed.read.checked, house, access, clock)
             return replace(answer, understood=UNDERSTOOD_SQL, answer=UNVERIFIED, planner="sql", confidence=0.4)
         reading = routed.read
+        if reading.plan.analysis is not None:
+            return self._analysed(question, answer_id, reading, routed.planner, clock)
         statement = sql_compile.compile(reading.plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
         checked = check_planned(statement.tree, access)
         clock.lap("guard")
@@ -223,6 +226,36 @@ class Assistant:
         answer = self._narrated(replace(answer, planner=routed.planner), talk)
         clock.lap("narrate")
         return replace(answer, timings_ms=clock.laps)
+
+    def _analysed(
+        self, question: Question, answer_id: str, reading: Reading, planner: routing.Planner, clock: _Clock
+    ) -> Answer:
+        """The report of an analysis: more than one statement, each through the guard."""
+        plan = reading.plan
+        books = self.books(question.user, question.today)
+        found = analyses.answer(plan, books)
+        clock.lap("execute")
+        kept = [c.name not in found.wide for c in found.columns]
+        columns = tuple(c for c, keep in zip(found.columns, kept, strict=True) if keep)
+        rows = tuple(tuple(v for v, keep in zip(row, kept, strict=True) if keep) for row in found.rows)
+        label = self.vocabulary.analyses[plan.analysis or ""].label
+        note = (books.access.note,) if books.access.note else ()
+        return Answer(
+            status="answered",
+            answer_id=answer_id,
+            question=question.text,
+            understood=f"{label} · {understood(plan, books.house.model)}",
+            answer=" ".join(found.sentences),
+            columns=columns,
+            rows=rows,
+            period=plan.period,
+            sql=";\n\n".join(books.statements),
+            planner=planner,
+            confidence=reading.confidence,
+            assumptions=(*reading.assumptions, *found.notes, *note),
+            plan=plan,
+            timings_ms=clock.laps,
+        )
 
     def _of_sql(
         self,

@@ -82,5 +82,5 @@ def trend_grain(scope: Scope, dataset: Dataset) -> Grain:
     if dataset.grain == "month":
         return Grain.MONTH
     days = scope.catalog.days[dataset.loaded_from]
-    period = periods.choose(scope.draft, dataset, days, scope.today, scope.previous, Grain.DAY).period
+    period = periods.choose(scope, dataset, days, Grain.DAY).period
     return Grain.DAY if period.days <= 62 else Grain.MONTH

@@ -107,7 +107,7 @@ class Sentence:
 
     def meaning(self, span: Span) -> Meaning | None:
         """The meaning to act on; operators come first where a word is both hollow and an operator."""
-        order = {"operator": 0, "metric": 1, "grain": 1, "unit_of_work": 2, "dimension": 2, "value": 3}
+        order = {"analysis": -1, "operator": 0, "metric": 1, "grain": 1, "unit_of_work": 2, "dimension": 2, "value": 3}
         candidates = [m for m in span.meanings if m.kind != "refusal"]
         if span.of("ignore"):  # "used" is a word before it is a commitment's status
             candidates = [m for m in candidates if m.kind != "value"]

@@ -22,7 +22,9 @@ from assistant.semantics.words import compact, parts, singular, split, stem
 from assistant.values import Grain
 
 LONGEST = 7
-Kind = Literal["metric", "dimension", "value", "operator", "grain", "unit_of_work", "currency", "refusal", "ignore"]
+Kind = Literal[
+    "metric", "dimension", "value", "operator", "grain", "unit_of_work", "currency", "refusal", "ignore", "analysis"
+]  # fmt: skip
 
 # What a way of matching costs; only the order matters: exact, inflected, abbreviated, part of a name, misspelt.
 EXACT, NUMBER, ALIAS, INFLECTED, PARTIAL = 0.0, 0.05, 0.1, 0.15, 0.8
@@ -216,6 +218,9 @@ class Lexicon:
                 self._exact[split(phrase)].append(Meaning("grain", 0.3, ("unit",), grain=grain))
         for word, code in self.vocabulary.currencies.items():
             self._exact[split(word)].append(Meaning("currency", 0.0, (code,)))
+        for analysis in self.vocabulary.analyses.values():
+            for phrase in analysis.words:
+                self._exact[split(phrase)].append(Meaning("analysis", 0.0, (analysis.name,)))
         for refusal in self.vocabulary.refusals:
             for phrase in refusal.words:
                 self._exact[split(phrase)].append(Meaning("refusal", 0.0, refusal=refusal))
