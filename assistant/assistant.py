@@ -37,7 +37,7 @@ from assistant.semantics.model import SemanticModel
 from assistant.semantics.verified import Verified
 from assistant.sql import compile as sql_compile
 from assistant.sql import guard, lints, roles
-from assistant.sql.roles import Role
+from assistant.sql.roles import Roles
 from assistant.telling import narrate, numbers
 from assistant.telling.understood import understood
 from assistant.values import (
@@ -93,7 +93,7 @@ class Assistant:
         return verified.read(self.config.schemas)
 
     @cached_property
-    def roles(self) -> dict[str, Role]:
+    def roles(self) -> Roles:
         return roles.read(self.config.schemas)
 
     @property
