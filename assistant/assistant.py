@@ -36,8 +36,9 @@ from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model import SemanticModel
 from assistant.semantics.verified import Verified
 from assistant.sql import compile as sql_compile
-from assistant.sql import guard, lints, roles
+from assistant.sql import guard, lints, roles, scan
 from assistant.sql.roles import Roles
+from assistant.sql.scan import Scan
 from assistant.telling import narrate, numbers
 from assistant.telling.understood import understood
 from assistant.values import (
@@ -77,6 +78,7 @@ class Assistant:
         self._warehouse: Warehouse | None = None
         self._accesses: dict[tuple[str, str | None], Access] = {}
         self._lexicons: dict[tuple[str, str | None], Lexicon] = {}
+        self._sizes: dict[tuple[str, str | None, str], int] = {}
 
     # --- the warehouse ----------------------------------------------------------------------------
 
@@ -113,6 +115,7 @@ class Assistant:
                 connection.close()
             self._accesses.clear()
             self._lexicons.clear()
+            self._sizes.clear()
         return self._warehouse
 
     def access(self, user: str | None) -> Access:
@@ -348,6 +351,18 @@ class Assistant:
         """Only validates, with FinOps lints as warnings. Raises GuardRefusal."""
         checked = guard.check(text, self.access(user))
         return replace(checked, warnings=lints.find(text, len(self.warehouse.catalog.currencies)))
+
+    def estimate(self, checked: CheckedQuery, user: str | None = None) -> Scan:
+        """What the statement is going to read, estimated from the rows that the user sees."""
+        house, access = self.warehouse, self.access(user)
+        return scan.estimate(checked, access, {name: self._table(name, house, access) for name in checked.tables})
+
+    def _table(self, name: str, house: Warehouse, access: Access) -> scan.Table:
+        key = (house.catalog.data_version, access.user, name)
+        if key not in self._sizes:
+            self._sizes[key] = int(self._run_sql(f"SELECT count(*) FROM {name}", access).rows[0][0])
+        dataset = next((d for d in house.model.datasets.values() if d.loaded_from == name), None)
+        return scan.Table(self._sizes[key], dataset.time if dataset else None, house.catalog.days.get(name))
 
     def run(self, text: str, user: str | None = None) -> tuple[CheckedQuery, Rows]:
         """Validates, applies the user's row policy, runs."""
