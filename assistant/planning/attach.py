@@ -404,6 +404,8 @@ class _Attacher:
             if meaning and not grouped:
                 self.draft.empties.append(EmptyUse(meaning.names, filled, self.sentence.spans[j].text))
                 self.sentence.used.add(j)
+                if j + 1 < len(self.sentence.spans) and self.sentence.is_tag(j + 1):
+                    self.sentence.used.add(j + 1)  # "carries a CostCenter tag"
                 return True
         k = self.sentence.before(i)
         if k is not None and self.draft.dimensions and self.sentence.spans[k].of("dimension"):

@@ -48,6 +48,11 @@ class Sentence:
         """Letter for letter, capitals included."""
         return any(span.text == v for h in span.hits for v in h.values) and not span.text.islower()
 
+    def is_tag(self, i: int) -> bool:
+        """The word `tag` behind the name of one."""
+        meaning = self.spans[i].of("dimension")
+        return meaning is not None and "any_tag" in meaning.names
+
     def named_by_neighbour(self, i: int) -> tuple[int, tuple[str, ...]] | None:
         """The adjacent dimension word of which this span is a value: `team falcon`, `falcon team`."""
         for j in (i - 1, i + 1, *self.through_naming(i)):
