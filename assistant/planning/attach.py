@@ -17,6 +17,7 @@ from assistant.planning.draft import (
     DimensionUse,
     Draft,
     EmptyUse,
+    ThresholdUse,
     TimeUse,
     ValueUse,
 )
@@ -36,7 +37,7 @@ _AGAINST: dict[str, Against] = {
 MOST_OF_A_NUMBER = 4
 # Operators that say nothing when nothing follows that they could act on.
 _HARMLESS = {
-    "include", "including", "equals", "copula", "conjunction", "followup", "previous", "add", "which", "convert",
+    "include", "including", "equals", "copula", "conjunction", "followup", "previous", "add", "which", "who", "convert",
     "group", "each_of", "versus", "compare", "between", "above", "sum_up", "breakdown", "same", "count", "reset",
 }  # fmt: skip
 
@@ -54,6 +55,7 @@ class _Attacher:
         self.readmitting = False
         self.metric_places: list[int] = []
         self.amounts = Amounts(self.sentence, self.draft)
+        self.beside: set[str] = set()  # words that a bundle of metrics explains: the budget "left"
 
     def run(self) -> Draft:
         self._opening()
@@ -66,6 +68,7 @@ class _Attacher:
         self._settle()
         if self.amounts.counting and not (self.draft.counted or self.draft.metrics or self.draft.units):
             self.draft.unknown.append(self.amounts.counting)  # how many of what?
+        self.draft.unknown = [word for word in self.draft.unknown if word not in self.beside]
         if self.draft.share:
             self._sides_of_share()
         if self.draft.average and self.draft.average_grain is None and self.draft.grains:
@@ -224,7 +227,9 @@ class _Attacher:
             span = self.sentence.spans[j]
             if span.times or span.of("metric") or span.of("value") or span.of("dimension"):
                 return False
-            if span.operator("versus"):
+            if span.number is not None:
+                return False
+            if span.operator("versus") or (span.operator("above", "below") and "than" in span.words):
                 return True
             if span.operator("above") and j > 0 and self.sentence.spans[j - 1].times:
                 self.draft.compare = True  # "Q4 over Q3"
@@ -244,7 +249,7 @@ class _Attacher:
                 self.draft.unknown.append(span.text)
                 return
             context = any(
-                s.operator("which", "top", "bottom", "group", "each_of") or s.number is not None
+                s.operator("which", "who", "top", "bottom", "group", "each_of") or s.number is not None
                 for s in self.sentence.spans
             )
             if not context:
@@ -278,7 +283,9 @@ class _Attacher:
         draft = self.draft
         match name:
             case "above" | "at_least" | "below" | "at_most":
-                return self.amounts.threshold(i, span, _COMPARATORS[name])
+                if self.amounts.threshold(i, span, _COMPARATORS[name]):
+                    return True
+                return "than" in span.words and self._versus(i)  # "higher than Q2", "cheaper than Azure"
             case "between":
                 return self.amounts.between(i, span)
             case "exclude":
@@ -324,8 +331,8 @@ class _Attacher:
             case "descending" | "ascending":
                 draft.sorted = name == "descending"
                 return True
-            case "which":
-                draft.which = True
+            case "which" | "who":
+                draft.which, draft.who = True, name == "who"
                 return True
             case "trend":
                 draft.trend = True
@@ -430,6 +437,10 @@ class _Attacher:
         for bundle in self.sentence.lexicon.vocabulary.bundles:
             if meaning.names == (bundle.of,) and said & set(bundle.beside):
                 meaning = replace(meaning, names=bundle.metrics)
+                self.beside |= set(bundle.beside)
+        if meaning.having is not None:
+            metric, op, value = meaning.having
+            self.draft.thresholds.append(ThresholdUse(op, value, None, False, metric, span.text))
         self.metric_places.append(i)
         self.draft.metrics.append(meaning.names)
         self.draft.metric_texts.append(span.text)

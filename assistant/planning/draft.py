@@ -92,6 +92,7 @@ class Draft:
     descending: bool | None = None
     sorted: bool | None = None
     which: bool = False
+    who: bool = False
     implies_cost: bool = False
     trend: bool = False
     average: bool = False

@@ -17,7 +17,7 @@ def split_by(scope: Scope, dataset: Dataset, base: QueryPlan | None) -> tuple[tu
     uses = [u for u in uses if not (u.bare and only_introduces(scope, u, dataset))]
     names = [naming.dimension(scope, u.names, u.text, dataset) for u in uses]
     many = bool(draft.metric_texts) and draft.metric_texts[0].split()[0].lower().endswith("s")
-    if dataset.scope_column and draft.which and many and not names and not draft.values:
+    if dataset.scope_column and (draft.who or (draft.which and many)) and not names and not draft.values:
         kept = [d.label for d in scope.model.dimensions[dataset.name].values()]
         raise Clarify(
             f"Which {dataset.label}? They are kept for the whole company and by {', '.join(kept) or 'nothing else'}.",

@@ -86,7 +86,7 @@ class Sentence:
         """`by invoice`, `which invoice`: the word is what rows are split by."""
         i = self.spans.index(span)
         before = [s for s in self.spans[max(0, i - 2) : i] if s.words != ("the",)]
-        return bool(before) and before[-1].operator("group", "each_of", "which")
+        return bool(before) and before[-1].operator("group", "each_of", "which", "who")
 
     def prefers_value(self, i: int, span: Span) -> bool:
         if not span.hits:
@@ -148,7 +148,7 @@ class Sentence:
         j = i - 1
         while j >= 0:
             span = self.spans[j]
-            if span.operator("group", "each_of", "which", "top", "bottom", "versus"):
+            if span.operator("group", "each_of", "which", "who", "top", "bottom", "versus"):
                 return True
             if (
                 span.of("dimension")
@@ -204,7 +204,7 @@ class Sentence:
 
     def read_as_value(self, j: int) -> bool:
         span = self.spans[j]
-        return (not span.operator("top", "bottom", "group", "which") and span.number is None) or bool(
+        return (not span.operator("top", "bottom", "group", "which", "who") and span.number is None) or bool(
             span.hits and span.number is not None
         )
 

@@ -17,7 +17,7 @@ from rapidfuzz.distance import OSA
 from assistant.semantics import bind
 from assistant.semantics.catalog import Catalog
 from assistant.semantics.model import Dimension, SemanticModel, plural
-from assistant.semantics.vocabulary import Refusal, Vocabulary
+from assistant.semantics.vocabulary import Having, Refusal, Vocabulary
 from assistant.semantics.words import compact, parts, singular, split, stem
 from assistant.values import Grain
 
@@ -54,6 +54,7 @@ class Meaning:
     grain: Grain | None = None
     refusal: Refusal | None = None
     negated: bool = False
+    having: Having | None = None
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ class Lexicon:
 
     def corrections(self, word: str, limit: int = 4) -> list[tuple[str, int]]:
         """Known words near a misspelt one, as (word, edits). Never for short words, never across digits."""
-        if len(word) < 4 or not word.isalpha():
+        if len(word) < 4 or not word.isalpha() or word in self.vocabulary.everyday:
             return []
         most = 1 if len(word) < 6 else 2
         near = process.extract(word, self._words, scorer=OSA.distance, score_cutoff=most, limit=24)
@@ -232,7 +233,7 @@ class Lexicon:
                 self._add(phrase, Meaning("metric", 0.0, (metric.name,)))
         for bundle in self.vocabulary.bundles:
             for phrase in bundle.words:
-                self._add(phrase, Meaning("metric", 0.0, bundle.metrics))
+                self._add(phrase, Meaning("metric", 0.0, bundle.metrics, having=bundle.having))
 
     def _add_dimensions(self) -> None:
         """Each phrase means the dimensions of that very name first, then the others of its concept."""

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 from assistant.semantics import schema_files
 from assistant.semantics.time_grammar import TimeGrammar
 from assistant.semantics.words import compact, split
 from assistant.values import Grain
+
+Having = tuple[str, Literal[">", ">=", "<", "<="], Decimal]
 
 _TOP = (
     "ignore",
@@ -28,6 +30,7 @@ _TOP = (
     "bundles",
     "refusals",
     "analyses",
+    "everyday",
 )
 
 
@@ -55,12 +58,16 @@ class FocusValue:
 
 @dataclass(frozen=True)
 class Bundle:
-    """Several metrics by one phrase, or by a metric with a word beside it ("allowance … used")."""
+    """Several metrics by one phrase, or by a metric with a word beside it ("allowance … used").
+
+    having: (metric, op, value) that rows of a breakdown meet: "over budget".
+    """
 
     metrics: tuple[str, ...]
     words: tuple[str, ...]
     of: str | None = None
     beside: tuple[str, ...] = ()
+    having: Having | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,7 @@ class Vocabulary:
     bundles: tuple[Bundle, ...]
     refusals: tuple[Refusal, ...]
     analyses: Mapping[str, Analysis]
+    everyday: frozenset[str]
 
     def same_concept(self, one: str, other: str) -> bool:
         """Whether two dimension names mean the same thing to people: squad and team."""
@@ -155,6 +163,7 @@ def read(folder: Path) -> Vocabulary:
                 schema_files.words(node.require("words"), node, "words"),
                 node.get("of"),
                 schema_files.words(node.get("beside", []), node, "beside"),
+                _having(node),
             )
             for node in top["bundles"]
         ),
@@ -166,6 +175,7 @@ def read(folder: Path) -> Vocabulary:
             )
             for node in top["refusals"]
         ),
+        everyday=frozenset(schema_files.words(top["everyday"], top, "everyday")),
         analyses={one.name: one for one in map(_analysis, top["analyses"])},
     )
 
@@ -182,6 +192,15 @@ def _analysis(node: Any) -> Analysis:
         node.get("ahead") == "true",
         schema_files.words(node.require("words"), node, "words"),
     )
+
+
+def _having(node: Any) -> Having | None:
+    if "having" not in node:
+        return None
+    found = re.fullmatch(r"(\w+) (>=|<=|>|<) (-?\d+(?:\.\d+)?)", node["having"])
+    if found is None:
+        raise node.fail(f"`having` is written like `used_percent > 100`, not {node['having']!r}.")
+    return found[1], cast(Any, found[2]), Decimal(found[3])
 
 
 def _concept(node: Any) -> Concept:
