@@ -1,0 +1,243 @@
+"""Why a metric changed from one period to another: the bridge's steps as rows, with driver and owner, and sentences.
+
+Every figure that is said stands in the rows or is a difference of two of them. Formulas: finops/variance and drivers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from functools import cached_property
+from typing import Any
+
+from assistant.analysis.books import Books
+from assistant.analysis.items import Basis
+from assistant.analysis.report import Report, dimension, metric
+from assistant.errors import Refused
+from assistant.finops import drivers, variance
+from assistant.finops.drivers import Driver
+from assistant.finops.variance import DIGITS, RATES, Bridge, Cause, Step
+from assistant.semantics import calendar
+from assistant.semantics.model import Dimension
+from assistant.telling.figures import figure
+from assistant.telling.understood import filter_words
+from assistant.values import Period, QueryPlan
+
+STEP = "step"
+MOST_CAUSES = 3
+MOST_DETAILS = 3
+NO_QUANTITY = (Cause.GROWN, Cause.SHRUNK)
+USED = (Cause.USAGE, Cause.MIX)
+
+
+def report(books: Books, plan: QueryPlan) -> Report:
+    """Before, one row for each cause, after; by currency where there are several.
+
+    plan: one additive metric, `period` and the `comparison` before it, and filters. Raises Refused.
+    """
+    after, before = plan.period, plan.comparison
+    if after is None or before is None:
+        raise Refused("To say why something changed I need two periods; name both, such as June and July.")
+    if plan.having or plan.part or plan.count_groups:
+        raise Refused("I can't take the change of a threshold, a share or a count apart; ask why the amount changed.")
+    basis = Basis(books, plan)
+    days = books.house.catalog.days[basis.dataset.loaded_from]
+    loaded = [days.count(period.start, period.end) for period in (before, after)]
+    notes = [note for p in (before, after) if (note := books.partly_loaded(basis.dataset.loaded_from, p.start, p.end))]
+    found = basis.items(before, after)
+    if not found:
+        raise Refused(f"Nothing of that is in {calendar.label(before)} or in {calendar.label(after)}.")
+    unit = basis.metric.unit if basis.metric.unit != "currency" else None
+    accounts = [
+        Account(variance.bridge(items, *loaded), unit or currency, basis, (before, after), (loaded[0], loaded[1]))
+        for currency, items in sorted(found.items(), key=lambda pair: -len(pair[1]))
+    ]
+    return _written(accounts, basis, notes)
+
+
+def _written(accounts: Sequence[Account], basis: Basis, notes: Sequence[str]) -> Report:
+    several = len(accounts) > 1
+    unit = None if several else accounts[0].unit
+    hidden = any(account.hides for account in accounts)
+    columns = (
+        *([dimension("currency")] if several else []),
+        dimension(STEP), metric("amount", unit), metric("share_of_gross" if hidden else "share_of_change", "percent"),
+        dimension("main_driver"), metric("driver_amount", unit), dimension("owner"),
+        metric("increases", unit), metric("decreases", unit),
+    )  # fmt: skip
+    rows = [(account.unit, *row) if several else row for account in accounts for row in account.rows(hidden)]
+    return Report(
+        columns,
+        tuple(rows),
+        tuple(sentence for account in accounts for sentence in account.sentences(several)),
+        (*notes, *dict.fromkeys(note for account in accounts for note in account.notes())),
+        extra={"bridges": [account.whole() for account in accounts]},
+    )
+
+
+@dataclass(frozen=True)
+class Account:
+    """One bridge, told. unit: of its amounts. periods and days (loaded): before, after."""
+
+    bridge: Bridge
+    unit: str | None
+    basis: Basis
+    periods: tuple[Period, Period]
+    days: tuple[int, int]
+
+    @cached_property
+    def causes(self) -> list[tuple[Step, Driver]]:
+        return [(step, drivers.explain(step.parts)) for step in self.bridge.steps]
+
+    @cached_property
+    def gross(self) -> Decimal:
+        with localcontext(prec=DIGITS):
+            return sum((abs(step.amount) for step in self.bridge.steps), Decimal(0))
+
+    @property
+    def hides(self) -> bool:
+        """Whether the steps offset each other so far that shares of the change would mislead."""
+        return abs(self.bridge.change) * 2 < self.gross
+
+    # --- rows ---------------------------------------------------------------------------------------------------------
+
+    def rows(self, of_gross: bool) -> Iterator[tuple[Any, ...]]:
+        nothing = (None,) * 6
+        yield (calendar.label(self.periods[0]), self.bridge.before, *nothing)
+        whole = self.gross if of_gross else self.bridge.change
+        for step, driver in self.causes:
+            share = 100 * step.amount / whole if whole else None
+            main = driver.main
+            yield (
+                step.cause.value, step.amount, share, self.name(main), main.amount, self.owner(main),
+                step.increases, step.decreases,
+            )  # fmt: skip
+        yield (calendar.label(self.periods[1]), self.bridge.after, *nothing)
+
+    def name(self, driver: Driver) -> str:
+        """`AWS › Amazon S3 › no team`; levels that charges have no value of are left out at the end."""
+        path = list(driver.path)
+        while len(path) > 1 and path[-1] is None:
+            path.pop()
+        return " › ".join(_named(v, level) for v, level in zip(path, self.basis.grain.levels, strict=False))
+
+    def owner(self, driver: Driver) -> str | None:
+        level = self.basis.grain.owner
+        if level is None:
+            return None
+        others = [f"{driver.more} more"] if driver.more else []
+        return _listed([*(_named(owner, level) for owner in driver.owners), *others])
+
+    # --- sentences ----------------------------------------------------------------------------------------------------
+
+    def sentences(self, several: bool) -> Iterator[str]:
+        yield self._change(several)
+        if self.bridge.steps:
+            yield self._largest()
+        behind = list(self._behind())
+        if behind:
+            yield f"Behind it: {'; '.join(behind)}."
+
+    def _change(self, several: bool) -> str:
+        label = self.basis.metric.label
+        subject = label[:1].upper() + label[1:]
+        words = [filter_words(f, self.basis.plan, self.basis.model) for f in self.basis.plan.filters]
+        subject += f" ({'; '.join(words)})" if words else ""
+        change, (before, after) = self.bridge.change, (calendar.label(period) for period in self.periods)
+        told = f"from {self._amount(self.bridge.before)} in {before} to {self._amount(self.bridge.after)} in {after}"
+        if several or not change:
+            return f"{subject} went {told}." if change else f"{subject} did not change {told}."
+        percent = f" ({figure(abs(100 * change / self.bridge.before), 'percent')})" if self.bridge.before > 0 else ""
+        return f"{subject} {'rose' if change > 0 else 'fell'} by {self._amount(abs(change))}{percent}, {told}."
+
+    def _largest(self) -> str:
+        ranked = sorted(self.causes, key=lambda pair: -abs(pair[0].amount))[:MOST_CAUSES]
+        told = []
+        for step, driver in ranked:
+            main, owner = driver.main, self.owner(driver.main)
+            whose = f", owned by {owner}" if owner else ""
+            told.append(f"{step.cause.value} {self._signed(step.amount)} ({self._driven(step, main)}{whose})")
+        return f"The largest {'causes' if len(told) > 1 else 'cause'}: {'; '.join(told)}."
+
+    def _driven(self, step: Step, main: Driver) -> str:
+        if main.amount == step.amount:
+            return f"all of it {self.name(main)}"
+        return f"most by {self.name(main)}, {self._signed(main.amount)}"
+
+    def _behind(self) -> Iterator[str]:
+        """What the causes alone do not show: the days, usage against prices, and moves that hide each other."""
+        days = self.bridge.step(Cause.DAYS)
+        if days:
+            yield f"{'more' if self.days[1] > self.days[0] else 'fewer'} days make {self._signed(days)}"
+        usage, prices = ([s for s in self.bridge.steps if s.cause in causes] for causes in (USED, RATES))
+        if usage and prices:
+            sums = [sum((abs(s.amount) for s in steps), Decimal(0)) for steps in (usage, prices)]
+            more = "usage more than prices" if sums[0] > sums[1] else "prices more than usage"
+            yield f"{more}, {_listed([f'{s.cause.value} {self._signed(s.amount)}' for s in (*usage, *prices)])}"
+        for step in sorted(self.bridge.steps, key=lambda s: s.decreases - s.increases):
+            if step.hides:
+                ups, downs = self._signed(step.increases), self._signed(step.decreases)
+                yield f"{step.cause.value} nets {ups} and {downs}"
+                return
+
+    def notes(self) -> Iterator[str]:
+        if self.basis.grain.note:
+            yield self.basis.grain.note
+        if any(step.cause in NO_QUANTITY for step in self.bridge.steps):
+            measured = any(step.cause in (*USED, *RATES) for step in self.bridge.steps)
+            which = "A part of this has" if measured else "This has"
+            yield f"{which} no quantities: what grew and what shrank can be said, but not usage apart from prices."
+
+    def _amount(self, value: Decimal) -> str:
+        return figure(value, self.unit)
+
+    def _signed(self, value: Decimal) -> str:
+        return f"+{self._amount(value)}" if value > 0 else self._amount(value)
+
+    # --- for files ----------------------------------------------------------------------------------------------------
+
+    def whole(self) -> dict[str, Any]:
+        """Every step with its drivers down the hierarchy; the largest ones with what they are made of."""
+        ranked = sorted(self.causes, key=lambda pair: -abs(pair[0].amount))[:MOST_CAUSES]
+        detailed = {id(step) for step, _ in ranked}
+        return {
+            "unit": self.unit,
+            "before": self.bridge.before,
+            "after": self.bridge.after,
+            "change": self.bridge.change,
+            "days": self.days,
+            "steps": [
+                {
+                    "step": step.cause.value,
+                    "amount": step.amount,
+                    "increases": step.increases,
+                    "decreases": step.decreases,
+                    "drivers": [self._tree(inner) for inner in driver.below],
+                    "details": self._details(driver.main) if id(step) in detailed else [],
+                }
+                for step, driver in self.causes
+            ],
+        }
+
+    def _tree(self, driver: Driver) -> dict[str, Any]:
+        names = (level.name for level in self.basis.grain.levels)
+        return {
+            "path": dict(zip(names, driver.path, strict=False)),
+            "amount": driver.amount,
+            "increases": driver.increases,
+            "decreases": driver.decreases,
+            "owner": self.owner(driver),
+            "drivers": [self._tree(inner) for inner in driver.below],
+        }
+
+    def _details(self, main: Driver) -> list[dict[str, Any]]:
+        return list(self.basis.detail(main.path, *self.periods, MOST_DETAILS))
+
+
+def _named(value: str | None, level: Dimension) -> str:
+    return f"no {level.label}" if value is None else value
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
