@@ -27,8 +27,9 @@ from assistant.values import Period, QueryPlan
 STEP = "step"
 MOST_CAUSES = 3
 MOST_DETAILS = 3
-NO_QUANTITY = (Cause.GROWN, Cause.SHRUNK)
 USED = (Cause.USAGE, Cause.MIX)
+NO_QUANTITY = (Cause.GROWN, Cause.SHRUNK)
+EVERYWHERE = (Cause.DAYS, Cause.CURRENCY)  # nobody's doing: no driver is to blame
 
 
 def report(books: Books, plan: QueryPlan) -> Report:
@@ -132,12 +133,27 @@ class Account:
     # --- sentences ----------------------------------------------------------------------------------------------------
 
     def sentences(self, several: bool) -> Iterator[str]:
+        """The change; its largest causes with owners; what these do not show. several: beside other currencies."""
         yield self._change(several)
-        if self.bridge.steps:
-            yield self._largest()
-        behind = list(self._behind())
+        told = [self._cause(step, driver.main) for step, driver in self.largest]
+        if told:
+            yield f"The largest {'causes' if len(told) > 1 else 'cause'}: {'; '.join(told)}."
+        behind = list(self._behind(several))
         if behind:
             yield f"Behind it: {'; '.join(behind)}."
+
+    @cached_property
+    def largest(self) -> list[tuple[Step, Driver]]:
+        """The causes that hold most of what somebody did, at most three; none that people would read as nothing."""
+        left = sum((abs(step.amount) for step, _ in self.causes if step.cause not in EVERYWHERE), Decimal(0))
+        small = left * (1 - drivers.ENOUGH)
+        found: list[tuple[Step, Driver]] = []
+        for step, driver in sorted(self.causes, key=lambda pair: -abs(pair[0].amount)):
+            if len(found) == MOST_CAUSES or (found and left <= small) or not self._shown(step.amount):
+                break
+            found.append((step, driver))
+            left -= abs(step.amount) if step.cause not in EVERYWHERE else 0
+        return found
 
     def _change(self, several: bool) -> str:
         label = self.basis.metric.label
@@ -151,35 +167,40 @@ class Account:
         percent = f" ({figure(abs(100 * change / self.bridge.before), 'percent')})" if self.bridge.before > 0 else ""
         return f"{subject} {'rose' if change > 0 else 'fell'} by {self._amount(abs(change))}{percent}, {told}."
 
-    def _largest(self) -> str:
-        ranked = sorted(self.causes, key=lambda pair: -abs(pair[0].amount))[:MOST_CAUSES]
-        told = []
-        for step, driver in ranked:
-            main, owner = driver.main, self.owner(driver.main)
-            whose = f", owned by {owner}" if owner else ""
-            told.append(f"{step.cause.value} {self._signed(step.amount)} ({self._driven(step, main)}{whose})")
-        return f"The largest {'causes' if len(told) > 1 else 'cause'}: {'; '.join(told)}."
+    def _cause(self, step: Step, main: Driver) -> str:
+        told = f"{step.cause.value} {self._signed(step.amount)}"
+        if step.cause in EVERYWHERE:
+            return told
+        where = f"all in {self.name(main)}"
+        if main.amount != step.amount:
+            where = f"most in {self.name(main)}, {self._signed(main.amount)}"
+        owner = self.owner(main) if main.owners != (None,) else None
+        return f"{told} ({where}{f', owner {owner}' if owner else ''})"
 
-    def _driven(self, step: Step, main: Driver) -> str:
-        if main.amount == step.amount:
-            return f"all of it {self.name(main)}"
-        return f"most by {self.name(main)}, {self._signed(main.amount)}"
-
-    def _behind(self) -> Iterator[str]:
-        """What the causes alone do not show: the days, usage against prices, and moves that hide each other."""
+    def _behind(self, several: bool) -> Iterator[str]:
+        """What the largest causes do not show: the days, usage against prices, moves that hide each other."""
+        named = {step.cause for step, _ in self.largest}
+        steps = [step for step in self.bridge.steps if self._shown(step.amount)]
         days = self.bridge.step(Cause.DAYS)
-        if days:
-            yield f"{'more' if self.days[1] > self.days[0] else 'fewer'} days make {self._signed(days)}"
-        usage, prices = ([s for s in self.bridge.steps if s.cause in causes] for causes in (USED, RATES))
+        if Cause.DAYS not in named and self._shown(days):
+            yield f"{'more' if self.days[1] > self.days[0] else 'fewer'} days, {self._signed(days)}"
+        usage, prices = ([step for step in steps if step.cause in causes] for causes in (USED, RATES))
         if usage and prices:
-            sums = [sum((abs(s.amount) for s in steps), Decimal(0)) for steps in (usage, prices)]
-            more = "usage more than prices" if sums[0] > sums[1] else "prices more than usage"
+            used, priced = (sum((step.amount for step in some), Decimal(0)) for some in (usage, prices))
+            more = "usage more than prices" if abs(used) > abs(priced) else "prices more than usage"
             yield f"{more}, {_listed([f'{s.cause.value} {self._signed(s.amount)}' for s in (*usage, *prices)])}"
+        if self.hides and not several:
+            ups = sum((step.increases for step in self.bridge.steps), Decimal(0))
+            downs = sum((step.decreases for step in self.bridge.steps), Decimal(0))
+            yield f"increases of {self._amount(ups)} and decreases of {self._amount(-downs)} offset each other"
         for step in sorted(self.bridge.steps, key=lambda s: s.decreases - s.increases):
-            if step.hides:
-                ups, downs = self._signed(step.increases), self._signed(step.decreases)
-                yield f"{step.cause.value} nets {ups} and {downs}"
+            if step.hides and self._shown(step.increases) and self._shown(step.decreases):
+                yield f"within {step.cause.value} {self._signed(step.increases)} and {self._signed(step.decreases)}"
                 return
+
+    def _shown(self, value: Decimal) -> bool:
+        """Whether people see more than zeros."""
+        return self._amount(value) != self._amount(Decimal(0))
 
     def notes(self) -> Iterator[str]:
         if self.basis.grain.note:
@@ -199,8 +220,7 @@ class Account:
 
     def whole(self) -> dict[str, Any]:
         """Every step with its drivers down the hierarchy; the largest ones with what they are made of."""
-        ranked = sorted(self.causes, key=lambda pair: -abs(pair[0].amount))[:MOST_CAUSES]
-        detailed = {id(step) for step, _ in ranked}
+        detailed = {step.cause for step, _ in self.largest if step.cause not in EVERYWHERE}
         return {
             "unit": self.unit,
             "before": self.bridge.before,
@@ -214,7 +234,7 @@ class Account:
                     "increases": step.increases,
                     "decreases": step.decreases,
                     "drivers": [self._tree(inner) for inner in driver.below],
-                    "details": self._details(driver.main) if id(step) in detailed else [],
+                    "details": self._details(driver.main) if step.cause in detailed else [],
                 }
                 for step, driver in self.causes
             ],
