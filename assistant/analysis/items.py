@@ -46,10 +46,10 @@ class Grain:
         """The next grain with fewer items; None for the coarsest."""
         if self.apart:
             return replace(self, apart=())
-        if len(self.levels) < 2:
-            return None
-        left, dropped = self.levels[:-1], self.levels[-1].label
-        return replace(self, levels=left, note=f"There is too much to look into every {dropped}.")
+        if len(self.levels) > 1:
+            left, dropped = self.levels[:-1], self.levels[-1].label
+            return replace(self, levels=left, note=f"There is too much to look into every {dropped}.")
+        return replace(self, owner=None) if self.owner else None
 
 
 @cache
@@ -65,14 +65,17 @@ def _read(schemas: Path) -> Mapping[str, Node]:
 class Basis:
     """What the change of one plan's metric is computed from: items by currency, and what lies below a driver.
 
-    Raises Refused for a plan whose change is no sum of items: a ratio, a dataset without a hierarchy.
+    most: items that are looked into; where there are more, they are made coarser. Raises Clarify for several metrics
+    and Refused for a plan whose change is no sum of items: a ratio, a dataset without a hierarchy.
     """
 
-    def __init__(self, books: Books, plan: QueryPlan) -> None:
-        self.books, self.plan = books, plan
+    def __init__(self, books: Books, plan: QueryPlan, most: int = MOST_ITEMS) -> None:
+        self.books, self.plan, self.most = books, plan, most
         self.model = books.house.model
         self.dataset = self.model.datasets[plan.dataset]
         self.metric: Metric = self.model.metric(plan.metrics[0])
+        if len(plan.metrics) > 1:
+            raise Clarify("The change of which one?", tuple(self.model.metric(name).label for name in plan.metrics))
         known = _read(books.schemas)
         if plan.dataset not in known or self.dataset.query is not None:
             raise Refused(f"I can't take the change of {self.metric.label} apart; I can for {self._explained(known)}.")
@@ -139,7 +142,7 @@ class Basis:
     def _grouped(self, source: str, before: Period, after: Period) -> Sequence[tuple[Any, ...]]:
         while True:
             rows = self.books.rows(self._statement(source, before, after))
-            if len(rows) <= MOST_ITEMS:
+            if len(rows) <= self.most:
                 return rows
             coarser = self.grain.coarser()
             if coarser is None:
@@ -175,7 +178,7 @@ class Basis:
         selected += [f"{sql} AS {name}" for name, sql in zip(AMOUNTS, sides, strict=True)]
         return (
             f"{self._source(source)}SELECT {', '.join(selected)} FROM {source} "
-            f"WHERE {self._where(before, after)} GROUP BY ALL LIMIT {MOST_ITEMS + 1}"
+            f"WHERE {self._where(before, after)} GROUP BY ALL LIMIT {self.most + 1}"
         )
 
     def _summed(self) -> str:

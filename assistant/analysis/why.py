@@ -20,7 +20,7 @@ from assistant.finops.drivers import Driver
 from assistant.finops.variance import DIGITS, RATES, Bridge, Cause, Step
 from assistant.semantics import calendar
 from assistant.semantics.model import Dimension
-from assistant.telling.figures import figure
+from assistant.telling.figures import currency_of, figure
 from assistant.telling.understood import filter_words
 from assistant.values import Period, QueryPlan
 
@@ -32,7 +32,7 @@ NO_QUANTITY = (Cause.GROWN, Cause.SHRUNK)
 EVERYWHERE = (Cause.DAYS, Cause.CURRENCY)  # nobody's doing: no driver is to blame
 
 
-def report(books: Books, plan: QueryPlan) -> Report:
+def answer(plan: QueryPlan, books: Books) -> Report:
     """Before, one row for each cause, after; by currency where there are several.
 
     plan: one additive metric, `period` and the `comparison` before it, and filters. Raises Refused.
@@ -121,7 +121,8 @@ class Account:
         path = list(driver.path)
         while len(path) > 1 and path[-1] is None:
             path.pop()
-        return " › ".join(_named(v, level) for v, level in zip(path, self.basis.grain.levels, strict=False))
+        named = [_named(v, level) for v, level in zip(path, self.basis.grain.levels, strict=False)]
+        return " › ".join(named) or "everything"
 
     def owner(self, driver: Driver) -> str | None:
         level = self.basis.grain.owner
@@ -205,7 +206,7 @@ class Account:
     def notes(self) -> Iterator[str]:
         if self.basis.grain.note:
             yield self.basis.grain.note
-        if any(step.cause in NO_QUANTITY for step in self.bridge.steps):
+        if currency_of(self.unit) and any(step.cause in NO_QUANTITY for step in self.bridge.steps):
             measured = any(step.cause in (*USED, *RATES) for step in self.bridge.steps)
             which = "A part of this has" if measured else "This has"
             yield f"{which} no quantities: what grew and what shrank can be said, but not usage apart from prices."
