@@ -57,6 +57,11 @@ CASES: dict[str, tuple[list[Item], tuple[int, int], dict[str, float]]] = {
         (30, 30),
         {"usage": 10, "rates": 11},
     ),
+    "quantities in units that nobody names are not added up": (
+        [item("a", side(500, 500), side(300, 300), None), item("b", side(2000, 500), side(3200, 800), None)],
+        (30, 30),
+        {"usage": 1000},
+    ),
     # 10 a day at price 2 for 28 and for 31 days; and 12 a day instead of 10: (12−10)·31·2 = 124.
     "the number of days is apart from usage a day": (
         [item("vm", side(560, 280), side(744, 372))],
@@ -160,7 +165,7 @@ def test_net_amounts_show_what_they_hide() -> None:
 # --- laws -------------------------------------------------------------------------------------------------------------
 
 money = st.decimals(-(10**7), 10**7, places=6)
-paid = st.decimals("0.000001", 10**7, places=6)
+paid = st.decimals("0.000001", 10**7, places=6) | st.decimals("0.000001", 10**3, places=15)
 quantities = st.none() | st.decimals(-5, 10**6, places=4)
 sides = st.builds(
     Side, cost=money, quantity=quantities, listed=st.none() | money, contracted=st.none() | money, reported=st.none()
@@ -255,6 +260,13 @@ def test_drivers_of_opposite_signs_are_both_named() -> None:
     assert [(d.path, d.amount) for d in found.below] == [(("AWS",), 500), (("Azure",), -480)]
     assert found.main.path == ("AWS", "EC2")
     assert (found.increases, found.decreases) == (510, -480)
+    assert [d.path for d in found.branches] == [("AWS",), ("Azure",)]
+
+
+def test_a_level_with_one_branch_alone_explains_nothing() -> None:
+    found = drivers.explain(parts(("AWS", "EC2", "A", 40), ("AWS", "S3", "B", 35), ("AWS", "RDS", "B", 30)))
+    assert [d.path for d in found.branches] == [("AWS", "EC2"), ("AWS", "S3"), ("AWS", "RDS")]
+    assert found.main.path == ("AWS", "EC2")
 
 
 def test_at_most_three_drivers_and_no_small_ones_below() -> None:
@@ -262,6 +274,13 @@ def test_at_most_three_drivers_and_no_small_ones_below() -> None:
     found = drivers.explain(parts(*rows))
     assert [d.path for d in found.below] == [("AWS",)]
     assert [d.path[1] for d in found.below[0].below] == ["s0", "s1", "s2"]
+
+
+def test_drivers_that_matter_little_are_not_looked_into() -> None:
+    rows = [(f"provider {n:02}", service, "A", 10) for n in range(12) for service in ("x", "y")]
+    assert [(d.path, d.below) for d in drivers.explain(parts(*rows)).below] == [
+        ((f"provider {n:02}",), ()) for n in range(3)
+    ]
 
 
 @given(items_of(sides), day_counts, day_counts)

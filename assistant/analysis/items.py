@@ -6,10 +6,10 @@ formula and no words for people.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -219,23 +219,27 @@ class Basis:
 
     # --- below the hierarchy ------------------------------------------------------------------------------------------
 
-    def detail(self, path: Sequence[str | None], before: Period, after: Period, most: int) -> Iterator[dict[str, Any]]:
-        """The largest moves of what lies below a driver, such as resources: name, before, after."""
-        below = self._dimension(str(self.about.get("detail", "")))
-        if below is None:
-            return
-        tests = [self._where(before, after), f"({below.expression}) IS NOT NULL"]
+    @cached_property
+    def below(self) -> Dimension | None:
+        """What a driver is made of, such as resources."""
+        name = self.about.get("detail")
+        return self._dimension(name) if name else None
+
+    def detail(self, path: Sequence[str | None], before: Period, after: Period, most: int) -> list[tuple[str, Decimal]]:
+        """The largest moves of what lies below a driver: name and change."""
+        if self.below is None:
+            return []
+        tests = [self._where(before, after), f"({self.below.expression}) IS NOT NULL"]
         for level, value in zip(self.grain.levels, path, strict=False):
             tests.append(f"({level.expression}) IS NOT DISTINCT FROM {'NULL' if value is None else literal(value)}")
         first, second = (f"COALESCE({self._only(self.metric.expression, period)}, 0)" for period in (before, after))
         source = "converted" if self.plan.currency and self.dataset.currency else self.dataset.source
         rows = self.books.rows(
-            f"{self._source(source)}SELECT {below.expression} AS detail, {first} AS before, {second} AS after "
+            f"{self._source(source)}SELECT {self.below.expression} AS detail, {second} - {first} AS change "
             f"FROM {source} WHERE {' AND '.join(tests)} GROUP BY ALL ORDER BY ABS({second} - {first}) DESC, detail "
             f"LIMIT {most}"
         )
-        for name, cost, now in rows:
-            yield {below.name: name, "before": cost, "after": now}
+        return [(str(name), _decimal(change)) for name, change in rows if change]
 
 
 PARTS = ("currency", "cause", "unit", "daily", "unmetered", "owner")

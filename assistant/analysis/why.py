@@ -65,7 +65,8 @@ def _written(accounts: Sequence[Account], basis: Basis, notes: Sequence[str]) ->
         *([dimension("currency")] if several else []),
         dimension(STEP), metric("amount", unit), metric("share_of_gross" if hidden else "share_of_change", "percent"),
         dimension("main_driver"), metric("driver_amount", unit), dimension("owner"),
-        metric("increases", unit), metric("decreases", unit),
+        metric("increases", unit), metric("decreases", unit), dimension("further_drivers"),
+        *([dimension(basis.below.name)] if basis.below else []),
     )  # fmt: skip
     rows = [(account.unit, *row) if several else row for account in accounts for row in account.rows(hidden)]
     return Report(
@@ -104,17 +105,25 @@ class Account:
     # --- rows ---------------------------------------------------------------------------------------------------------
 
     def rows(self, of_gross: bool) -> Iterator[tuple[Any, ...]]:
-        nothing = (None,) * 6
+        nothing = (None,) * (8 if self.basis.below else 7)
         yield (calendar.label(self.periods[0]), self.bridge.before, *nothing)
         whole = self.gross if of_gross else self.bridge.change
+        looked_into = [step for step, _ in self.largest if step.cause not in EVERYWHERE]
         for step, driver in self.causes:
             share = 100 * step.amount / whole if whole else None
             main = driver.main
+            further = [(self.name(other.main), other.main.amount) for other in driver.branches[1:]]
+            details = self.basis.detail(main.path, *self.periods, MOST_DETAILS) if step in looked_into else []
             yield (
                 step.cause.value, step.amount, share, self.name(main), main.amount, self.owner(main),
-                step.increases, step.decreases,
+                step.increases, step.decreases, self._moves(further),
+                *([self._moves(details)] if self.basis.below else []),
             )  # fmt: skip
         yield (calendar.label(self.periods[1]), self.bridge.after, *nothing)
+
+    def _moves(self, moves: Sequence[tuple[str, Decimal]]) -> str | None:
+        """`AWS › Amazon S3 +$12.00; Google Cloud -$3.00`."""
+        return "; ".join(f"{name} {self._signed(amount)}" for name, amount in moves) or None
 
     def name(self, driver: Driver) -> str:
         """`AWS › Amazon S3 › no team`; levels that charges have no value of are left out at the end."""
@@ -220,25 +229,13 @@ class Account:
     # --- for files ----------------------------------------------------------------------------------------------------
 
     def whole(self) -> dict[str, Any]:
-        """Every step with its drivers down the hierarchy; the largest ones with what they are made of."""
-        detailed = {step.cause for step, _ in self.largest if step.cause not in EVERYWHERE}
+        """Every step with its drivers down the hierarchy."""
         return {
             "unit": self.unit,
             "before": self.bridge.before,
             "after": self.bridge.after,
-            "change": self.bridge.change,
             "days": self.days,
-            "steps": [
-                {
-                    "step": step.cause.value,
-                    "amount": step.amount,
-                    "increases": step.increases,
-                    "decreases": step.decreases,
-                    "drivers": [self._tree(inner) for inner in driver.below],
-                    "details": self._details(driver.main) if step.cause in detailed else [],
-                }
-                for step, driver in self.causes
-            ],
+            "steps": [{"step": step.cause.value, **self._tree(driver)} for step, driver in self.causes],
         }
 
     def _tree(self, driver: Driver) -> dict[str, Any]:
@@ -251,9 +248,6 @@ class Account:
             "owner": self.owner(driver),
             "drivers": [self._tree(inner) for inner in driver.below],
         }
-
-    def _details(self, main: Driver) -> list[dict[str, Any]]:
-        return list(self.basis.detail(main.path, *self.periods, MOST_DETAILS))
 
 
 def _named(value: str | None, level: Dimension) -> str:

@@ -35,9 +35,17 @@ class Driver:
     below: tuple[Driver, ...] = ()
 
     @property
+    def branches(self) -> tuple[Driver, ...]:
+        """The named drivers of the first level that has more than one; itself where there is none below."""
+        found = self
+        while len(found.below) == 1:
+            found = found.below[0]
+        return found.below or (found,)
+
+    @property
     def main(self) -> Driver:
         """The largest branch, followed down for as long as one alone holds more than half of it."""
-        found = largest = self.below[0] if self.below else self
+        found = largest = self.branches[0]
         while found.below and _mostly(found.below[0].amount, largest.amount):
             found = found.below[0]
         return found

@@ -20,7 +20,7 @@ from enum import StrEnum
 from assistant.errors import Refused
 
 DIGITS = 80
-PLACES = -12
+PLACES = Decimal("1e-12")
 ZERO = Decimal(0)
 
 
@@ -180,7 +180,7 @@ def _exchanged(side: Side | None, rate: Decimal, moved: bool) -> Side | None:
     if side is None:
         return None
     listed, contracted = (None if money is None else money * rate for money in (side.listed, side.contracted))
-    cost = (side.cost * rate).quantize(Decimal(1).scaleb(PLACES)) if moved else _told(side)
+    cost = (side.cost * rate).quantize(PLACES) if moved else _told(side)
     return Side(cost, side.quantity, listed, contracted)
 
 
@@ -195,7 +195,6 @@ class _Split:
 
     days: tuple[Decimal, Decimal]
     shared: tuple[Decimal, Decimal] | None
-    places: Decimal
 
     @classmethod
     def over(cls, items: Sequence[Item], before: Decimal, after: Decimal) -> _Split:
@@ -204,9 +203,7 @@ class _Split:
         shared = None
         if len(units) == 1 and None not in units:
             shared = sum((q0 for _, q0, _ in metered), ZERO), sum((q1 for _, _, q1 in metered), ZERO)
-        costs = [side.cost for item in items for side in (item.before, item.after) if side]
-        finest = min((int(cost.as_tuple().exponent) for cost in costs), default=0)
-        return cls((before, after), shared, Decimal(1).scaleb(min(PLACES, finest)))
+        return cls((before, after), shared)
 
     def parts(self, item: Item) -> Parts:
         """Causes and amounts, which sum to the item's change exactly."""
@@ -253,7 +250,7 @@ class _Split:
 
     def _exactly(self, parts: Parts, change: Decimal) -> Parts:
         """Rounded; the largest part is the change less all others, so that a part of nothing stays nothing."""
-        rounded = [(cause, amount.quantize(self.places)) for cause, amount in parts]
+        rounded = [(cause, amount.quantize(PLACES)) for cause, amount in parts]
         largest = max(range(len(rounded)), key=lambda i: abs(rounded[i][1]))
         others = sum((amount for i, (_, amount) in enumerate(rounded) if i != largest), ZERO)
         rounded[largest] = rounded[largest][0], change - others
