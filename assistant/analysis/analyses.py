@@ -10,7 +10,7 @@ from assistant.errors import Refused
 from assistant.values import QueryPlan
 
 # Analysis → the module whose `answer` makes it; imported when asked for, so that other questions start faster.
-ANALYSES = {"chargeback": "chargeback", "waste": "token_habits"}
+ANALYSES = {"chargeback": "chargeback", "waste": "token_habits", "why": "why"}
 
 
 def answer(plan: QueryPlan, books: Books) -> Report:

@@ -169,6 +169,10 @@ class _Attacher:
             case "analysis":
                 self._analysis(span, meaning)
 
+    def _sets_side_by_side(self, span: Span) -> bool:
+        analysis = span.of("analysis")
+        return analysis is not None and self.sentence.lexicon.vocabulary.analyses[analysis.names[0]].compares
+
     def _analysis(self, span: Span, meaning: Meaning) -> None:
         if self.draft.analysis not in (None, meaning.names[0]):
             self.draft.unknown.append(span.text)  # two analyses in one question
@@ -210,7 +214,8 @@ class _Attacher:
     def _time(self, i: int, span: Span) -> None:
         ends = span.times[0].ends
         compares = any(
-            s.operator("compare", "change", "increase", "decrease", "growth_rate") for s in self.sentence.spans
+            s.operator("compare", "change", "increase", "decrease", "growth_rate") or self._sets_side_by_side(s)
+            for s in self.sentence.spans
         )
         compares = compares and not any(s.operator(*_AGAINST) for s in self.sentence.spans)
         if ends and compares:  # "grew from January to February" sets two months side by side
