@@ -267,6 +267,10 @@ class _Attacher:
 
     def _operator(self, i: int, span: Span) -> None:
         names = [m.names[0] for m in span.meanings if m.kind == "operator"]
+        if {"exclude", "decrease"} <= set(names):  # "drop tax" leaves it out; "why did AWS drop" is a move
+            follows = self.sentence.after(i)
+            moved = self.draft.analysis or follows is None or bool(self.sentence.spans[follows].times)
+            names = ["decrease" if moved else "exclude"]
         for name in sorted(names, key=lambda n: n != "between"):
             if self._act(name, i, span):
                 return

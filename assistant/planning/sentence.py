@@ -106,7 +106,7 @@ class Sentence:
             return True  # "Growth only"
         if span.times:
             return self.looks_like_a_name(span) and any(t.times for j, t in enumerate(self.spans) if j != i)
-        if span.of("ignore") or span.of("operator"):
+        if span.of("ignore") or span.of("operator") or span.of("analysis"):
             return self.looks_like_a_name(span)
         return all(m.kind in ("ignore",) for m in others)
 
