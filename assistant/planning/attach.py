@@ -516,6 +516,7 @@ class _Attacher:
         previous = self.draft.values[-1] if self.draft.values else None
         joined = previous is not None and self.sentence.list_between(previous.place, i)
         use.joined = joined
+        use.anded = joined and previous is not None and self.sentence.anded(previous.place, i)
         if joined and previous is not None:
             use.negated = previous.negated
             if not use.restricted and previous.restricted and self.sentence.owns(previous.restricted, hits):

@@ -31,7 +31,10 @@ class DimensionUse:
 
 @dataclass
 class ValueUse:
-    """Values that rows are filtered by. Neighbours of one dimension joined by and/or are one use."""
+    """Values that rows are filtered by. Neighbours of one dimension joined by and/or are one use.
+
+    joined: to the one before it, by and/or or a comma; anded: by more than a comma.
+    """
 
     hits: tuple[ValueHit, ...]
     text: str
@@ -41,6 +44,7 @@ class ValueUse:
     restricted: tuple[str, ...] = ()
     corrected: str | None = None
     joined: bool = False
+    anded: bool = False
 
 
 @dataclass

@@ -141,10 +141,13 @@ def of_draft(
 def straddling(scope: Scope, uses: Sequence[ValueUse], combination: Sequence[ValueHit]) -> tuple[str, str] | None:
     """`tax and support`: two names joined by and/or that are of different dimensions.
 
-    Filters of two dimensions narrow each other, which is not what a sum of the two would be.
+    Filters of two dimensions narrow each other, which is not what a sum of the two would be. With commas alone
+    (`Retail, AWS, May`) names narrow each other as long as each is of a dimension of its own.
     """
+    kinds = [own(scope, hit, scope.current) for use, hit in zip(uses, combination, strict=True) if not use.negated]
+    listed = len(set(kinds)) < len(kinds)
     for (one, first), (two, second) in pairwise(zip(uses, combination, strict=True)):
-        plain = two.joined and not (two.negated or one.restricted or two.restricted)
+        plain = (two.anded or (two.joined and listed)) and not (two.negated or one.restricted or two.restricted)
         if plain and own(scope, first, scope.current) != own(scope, second, scope.current):
             return one.text, two.text
     return None

@@ -5,7 +5,7 @@ Knows what words can mean (the lexicon, the calendar), not what a question is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import product
@@ -79,13 +79,32 @@ class Cover:
 
 def cover(tokens: Sequence[Token], lexicon: Lexicon) -> Cover:
     """The best cover, after trying corrections for words that nothing explains."""
+    spelled = lexicon.vocabulary.spellings
+    tokens = [
+        t.corrected(spelled[t.word]) if t.word in spelled and not lexicon.meanings([t.word]) else t for t in tokens
+    ]
     best = _best(tokens, lexicon)
-    if not best.unknown:
-        return best
-    best = _with_parts(best, lexicon)
-    if not best.unknown:
-        return best
-    return _corrected(tokens, best, lexicon)
+    if best.unknown:
+        best = _with_parts(best, lexicon)
+    if best.unknown:
+        best = _corrected(tokens, best, lexicon)
+    return replace(best, spans=tuple(_unglued(best.spans, lexicon)))
+
+
+def _unglued(spans: Sequence[Span], lexicon: Lexicon) -> Iterator[Span]:
+    """`each model cost`, `which model cost most`: the dimension that is asked for, and then the metric."""
+    for before, span in zip((None, *spans), spans, strict=False):
+        if before is None or span.of("metric") is None or not before.operator("group", "each_of", "which"):
+            yield span
+            continue
+        for k in range(len(span.tokens) - 1, 0, -1):
+            first, rest = lexicon.meanings(span.words[:k]), lexicon.meanings(span.words[k:])
+            if any(m.kind == "dimension" for m in first) and any(m.kind == "metric" for m in rest):
+                yield Span(span.start, span.start + k, span.tokens[:k], tuple(first))
+                yield Span(span.start + k, span.end, span.tokens[k:], tuple(rest))
+                break
+        else:
+            yield span
 
 
 def _corrected(tokens: Sequence[Token], best: Cover, lexicon: Lexicon) -> Cover:
@@ -172,6 +191,8 @@ def _spans(tokens: Sequence[Token], words: Sequence[str], start: int, lexicon: L
     found: list[tuple[Span, float]] = []
     times: dict[int, list[TimeExpression]] = {}
     for length, expression in lexicon.vocabulary.calendar.match(words, start):
+        if any(t.currency or t.percent for t in tokens[start : start + length]):
+            continue  # $2,000 is no year
         times.setdefault(start + length, []).append(expression)
     for end in range(start + 1, min(start + LONGEST, len(tokens)) + 1):
         part = tuple(tokens[start:end])

@@ -65,7 +65,12 @@ def _measured_before(scope: Scope) -> bool:
 
 
 def _said_by(scope: Scope, name: str, names: Sequence[str]) -> bool:
-    """`the carbon of our GPUs`: what is counted in a table of another measure only says what that one is of."""
+    """`the carbon of our GPUs`: what is counted in a table of another measure only says what that one is of.
+
+    `tokens are allowed`: a measure that is another one's unit.
+    """
+    if any(scope.model.metric(n).unit == name != n for n in names):
+        return True
     tables = set(scope.model.datasets[scope.model.metric(name).dataset].tables)
     others = [scope.model.metric(n).dataset for n in names if n not in (name, COST)]
     return scope.model.metric(name).counted and any(tables < set(scope.model.datasets[d].tables) for d in others)

@@ -201,6 +201,15 @@ def _loaded(period: Period, days: Days, dataset: Dataset) -> None:
         )
 
 
+def check_loaded(scope: Scope) -> None:
+    """Raises Refused when the message's only period lies wholly outside the loaded charges."""
+    dataset = scope.current
+    days = scope.catalog.days.get(dataset.loaded_from)
+    plain = [t for t in scope.draft.times if not (t.expressions[0].shift or t.expressions[0].ambiguous)]
+    if days is not None and len(plain) == 1 and not plain[0].expressions[0].future:
+        _loaded(_resolve(plain[0], now(scope.today, days)), days, dataset)
+
+
 def _day(day: date) -> str:
     return f"{day.day} {day:%b %Y}"
 

@@ -63,7 +63,11 @@ def conditions(draft: Draft, lexicon: Lexicon) -> tuple[Filter, ...]:
 
 def _candidates(scope: Scope) -> list[Candidate]:
     _check_covered(scope)
-    metrics = measures.choose(scope)
+    try:
+        metrics = measures.choose(scope)
+    except Clarify:
+        periods.check_loaded(scope)
+        raise
     found: list[Candidate] = []
     failure: Exception | None = None
     for dataset, names in measures.datasets(scope, metrics):

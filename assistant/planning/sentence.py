@@ -256,5 +256,9 @@ class Sentence:
         ]
         return bool(joiners) and all(self.spans.index(s) in self.used for s in others)
 
+    def anded(self, i: int, j: int) -> bool:
+        """More than a comma joins two names of a list."""
+        return any(s.operator("conjunction") and s.words != (",",) for s in self.spans[i + 1 : j])
+
     def is_year(self, span: Span) -> bool:
         return any(t.bare_year for t in span.times)

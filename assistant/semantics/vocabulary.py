@@ -31,6 +31,7 @@ _TOP = (
     "refusals",
     "analyses",
     "everyday",
+    "spellings",
 )
 
 
@@ -106,6 +107,7 @@ class Vocabulary:
     refusals: tuple[Refusal, ...]
     analyses: Mapping[str, Analysis]
     everyday: frozenset[str]
+    spellings: Mapping[str, str]
 
     def same_concept(self, one: str, other: str) -> bool:
         """Whether two dimension names mean the same thing to people: squad and team."""
@@ -175,6 +177,7 @@ def read(folder: Path) -> Vocabulary:
             )
             for node in top["refusals"]
         ),
+        spellings=dict(schema_files.mapping(top["spellings"], top, "spellings")),
         everyday=frozenset(schema_files.words(top["everyday"], top, "everyday")),
         analyses={one.name: one for one in map(_analysis, top["analyses"])},
     )
