@@ -25,11 +25,12 @@ def split_by(scope: Scope, dataset: Dataset, base: QueryPlan | None) -> tuple[tu
         )
     names = list(dict.fromkeys(names))
     if dataset.scoped == "allowances" and base is None and not names and not draft.values:
-        kept = [d.label for d in scope.model.dimensions[dataset.name].values()]
-        label = scope.model.metric(dataset.default_metric).label
-        raise Clarify(
-            f"Whose {label}? They are kept by {' and by '.join(kept)}.", tuple(f"{label} by {k}" for k in kept)
-        )
+        loaded = {str(row["subject_type"]) for row in scope.catalog.small.get("token_allowances", ())}
+        kept = [d.label for d in scope.model.dimensions[dataset.name].values() if d.name in loaded]
+        if len(kept) > 1:
+            label = scope.model.metric(dataset.default_metric).label
+            options = tuple(f"{label} by {k}" for k in kept)
+            raise Clarify(f"Whose {label}? They are kept by {' and by '.join(kept)}.", options)
     limit_per = None
     ranked = draft.descending is not None or draft.limit is not None
     if ranked and len(names) > 1:
