@@ -1,4 +1,4 @@
-"""Desk: where the web's questions are put, and where given answers are found again. Knows no browser.
+"""Desk: where people's questions are put, and where given answers are found again. Knows no surface.
 
 Rows are remembered for the newest answers only; an older answer is made again from its record, under what its
 reader may see now.
@@ -19,12 +19,12 @@ from typing import Any, TypeVar
 from ulid import ULID
 
 from assistant.assistant import Assistant, check_planned
+from assistant.desk import changes
+from assistant.desk.changes import Change
 from assistant.engines.engine import Engine
 from assistant.errors import AssistantError, Clarify, Refused
 from assistant.semantics.calendar import Now
 from assistant.sql import compile as sql_compile
-from assistant.surfaces.web import changes
-from assistant.surfaces.web.changes import Change
 from assistant.values import (
     Answer,
     AnswerColumn,
@@ -77,7 +77,7 @@ class Recalled:
 
 
 class Desk:
-    """Answers for people at browsers. `today` fixes the day for demonstrations; None is the real one."""
+    """Answers for people at browsers and in chats. `today` fixes the day for demonstrations; None is the real one."""
 
     def __init__(self, assistant: Assistant, today: date | None = None) -> None:
         self.assistant = assistant
