@@ -35,7 +35,7 @@ from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model import SemanticModel
 from assistant.semantics.verified import Verified
 from assistant.sql import compile as sql_compile
-from assistant.sql import guard, lints, roles
+from assistant.sql import guard, lints, policy, roles
 from assistant.sql.roles import Role
 from assistant.telling import narrate, numbers
 from assistant.telling.understood import understood
@@ -75,7 +75,7 @@ class Assistant:
         self.ledger = Ledger(config.ledger_path)
         self._warehouse: Warehouse | None = None
         self._accesses: dict[tuple[str, str | None], Access] = {}
-        self._lexicons: dict[tuple[str, str | None], Lexicon] = {}
+        self._lexicons: dict[tuple[Any, ...], Lexicon] = {}
 
     # --- the warehouse ----------------------------------------------------------------------------
 
@@ -114,17 +114,22 @@ class Assistant:
             self._lexicons.clear()
         return self._warehouse
 
-    def access(self, user: str | None) -> Access:
-        """What this user may see. Raises Refused for a user that is not listed, or whose policy can't be read."""
+    def access(self, user: str | None, readers: Sequence[str] = ()) -> Access:
+        """What this user, and every one of the readers too, may see.
+
+        Raises Refused for one that is not listed, or whose policy can't be read.
+        """
+        if readers:
+            return policy.intersection([self.access(one) for one in dict.fromkeys((user, *readers))])
         house = self.warehouse
         key = (house.catalog.data_version, user)
         if key not in self._accesses:
             self._accesses[key] = user_access(user, house, self.limits, self.roles)
         return self._accesses[key]
 
-    def books(self, user: str | None, today: date | None = None) -> Books:
+    def books(self, user: str | None, today: date | None = None, readers: Sequence[str] = ()) -> Books:
         """What an analysis reads with, as this user. Raises Refused for a user that is not listed."""
-        house, access = self.warehouse, self.access(user)
+        house, access = self.warehouse, self.access(user, readers)
         return Books(
             house=house,
             access=access,
@@ -135,8 +140,9 @@ class Assistant:
         )
 
     def _lexicon(self, house: Warehouse, access: Access) -> Lexicon:
-        """The words that this user knows, kept until the next load."""
-        key = (house.catalog.data_version, access.user)
+        """The words that whoever sees this much knows, kept until the next load."""
+        seen = ((t.name, t.predicate, t.columns) for t in access.tables.values())
+        key = (house.catalog.data_version, access.note is None, *seen)
         if key not in self._lexicons:
             self._lexicons[key] = visible(house, access, self._run_sql)
         return self._lexicons[key]
@@ -172,11 +178,11 @@ class Assistant:
     def _answer(self, question: Question, answer_id: str) -> Answer:
         clock = _Clock()
         house = self.warehouse
-        access = self.access(question.user)
+        access = self.access(question.user, question.readers)
         today = question.today or datetime.now(UTC).date()
         context = Context(
             today=today,
-            previous=self.ledger.last_plan(question.thread, question.user),
+            previous=self.ledger.last_plan(question.thread, question.user, bool(question.readers)),
             reporting=self.config.reporting_currency,
         )
 
@@ -311,14 +317,14 @@ class Assistant:
 
     # --- statements ------------------------------------------------------------------------------------
 
-    def check(self, text: str, user: str | None = None) -> CheckedQuery:
+    def check(self, text: str, user: str | None = None, readers: Sequence[str] = ()) -> CheckedQuery:
         """Only validates, with FinOps lints as warnings. Raises GuardRefusal."""
-        checked = guard.check(text, self.access(user))
+        checked = guard.check(text, self.access(user, readers))
         return replace(checked, warnings=lints.find(text, len(self.warehouse.catalog.currencies)))
 
-    def run(self, text: str, user: str | None = None) -> tuple[CheckedQuery, Rows]:
-        """Validates, applies the user's row policy, runs."""
-        checked = self.check(text, user)
+    def run(self, text: str, user: str | None = None, readers: Sequence[str] = ()) -> tuple[CheckedQuery, Rows]:
+        """Validates, applies the row policy of the user and the readers, runs."""
+        checked = self.check(text, user, readers)
         return checked, self.engine.run(checked, owner=user)
 
     def close(self) -> None:
