@@ -217,7 +217,8 @@ class SlackServer:
 
     async def _api(self, request: web.Request) -> web.Response:
         method = request.match_info["method"]
-        body = await request.json() if request.content_type == "application/json" else dict(await request.post())
+        sent = await request.read()
+        body = json.loads(sent) if request.content_type == "application/json" and sent else dict(await request.post())
         body = {**dict(request.query), **body}
         for name in JSON_FIELDS:
             if isinstance(body.get(name), str):

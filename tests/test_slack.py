@@ -7,7 +7,11 @@ import csv
 import functools
 import io
 import json
+import os
+import shutil
 import struct
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,7 +20,10 @@ from typing import Any
 
 import pytest
 import web_company
+import yaml
 from aiohttp import web
+from conftest import Once
+from desk import Desk as CommandDesk
 from slack_server import BOT, SECRET, Message, SlackServer, validate
 
 from assistant.assistant import Assistant
@@ -24,16 +31,19 @@ from assistant.config import Config
 from assistant.desk.desk import Desk
 from assistant.surfaces.slack import blocks, requests
 from assistant.surfaces.slack.bot import PATH, Bot
+from assistant.surfaces.slack.checks import SCOPES, checks
 from assistant.surfaces.slack.store import Job, Post, Store
 from assistant.values import Answer, Clarification
 from assistant.warehouse.load import load
 
+DOCS = Path(__file__).parent.parent / "docs"
 ADA, BEN, CYD, MALLORY = "UADA", "UBEN", "UCYD", "UMAL"
 # Who sees what of last month: everything; the provider Cumulus; the service Model API. The latter two share 168.56.
 USERS = "user,role,row_policy,slack_id\nada,executive,,UADA\nben,analyst,provider = Cumulus,UBEN\n"
 USERS += "cyd,analyst,service = Model API,UCYD\n"
 ALL, BENS, CYDS, COMMON, NIMBUS = "$591.36", "$337.68", "$253.12", "$168.56", "$253.68"
 ROWS = 5_000
+HARM = "<!channel> <@UADA> <https://evil.example|Invoice> https://evil.example *b* &amp;"
 SHAPE = ["section", "image", "table", "context", "context", "context", "actions", "actions", "context_actions"]
 
 
@@ -42,34 +52,41 @@ def scenario(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
 
     @functools.wraps(test)
     def run(*arguments: Any, **named: Any) -> None:
-        asyncio.run(asyncio.wait_for(test(*arguments, **named), 20))
+        asyncio.run(asyncio.wait_for(test(*arguments, **named), 240))
 
     return run
 
 
 def _build(warehouse: Path) -> None:
-    """The company with harmful names, three users in Slack, and one day with thousands of resources."""
+    """The company with harmful names, and three users in Slack."""
     web_company.build(warehouse)
-    folder = warehouse.parent / "more"
-    folder.mkdir()
-    (folder / "users.csv").write_text(USERS)
-    load([str(folder / "users.csv")], warehouse, "users", replace=True)
-    with open(folder / "bill.csv", "w", newline="") as file:
+    (warehouse.parent / "people.csv").write_text(USERS)
+    load([str(warehouse.parent / "people.csv")], warehouse, "users", replace=True)
+
+
+def _build_large(warehouse: Path) -> None:
+    """The same, one day with thousands of resources, and one with a team whose name is meant for Slack."""
+    _build(warehouse)
+    path = warehouse.parent / "large.csv"
+    with open(path, "w", newline="") as file:
         out = csv.writer(file)
         head = "BilledCost EffectiveCost ListCost ContractedCost BillingCurrency BillingPeriodStart ChargePeriodStart"
-        out.writerow([*head.split(), "ChargeCategory", "ProviderName", "ServiceName", "ServiceCategory", "ResourceId"])
+        out.writerow(
+            [*head.split(), "ChargeCategory", "ProviderName", "ServiceName", "ServiceCategory", "ResourceId", "Tags"]
+        )
         for n in range(ROWS):
-            cost = f"{n + 1}.25"
-            out.writerow(
-                [*[cost] * 4, "USD", "2025-12-01", "2025-12-15", "Usage", "Stratus", "Archive", "Storage", f"r-{n}"]
-            )
-    load([str(folder / "bill.csv")], warehouse)
+            cost, days = f"{n + 1}.25", ("2025-12-01", "2025-12-15")
+            out.writerow([*[cost] * 4, "USD", *days, "Usage", "Stratus", "Archive", "Storage", f"r-{n}", "{}"])
+        days = ("2025-12-01", "2025-12-20")
+        out.writerow(
+            [*["9"] * 4, "USD", *days, "Usage", "Stratus", "Archive", "Storage", "r", json.dumps({"team": HARM})]
+        )
+    load([str(path)], warehouse)
 
 
 @pytest.fixture(scope="module")
-def warehouse(once: Any) -> Path:
-    path: Path = once("slack.duckdb", _build)
-    return path
+def warehouse(once: Once) -> Path:
+    return once("slack.duckdb", _build)
 
 
 @dataclass
@@ -283,8 +300,8 @@ async def test_a_number_is_explained(warehouse: Path, tmp_path: Path) -> None:
 
 
 @scenario
-async def test_thousands_of_rows_are_cut_and_the_file_has_them_all(warehouse: Path, tmp_path: Path) -> None:
-    async with office(warehouse, tmp_path) as there:
+async def test_thousands_of_rows_are_cut_and_the_file_has_them_all(once: Once, tmp_path: Path) -> None:
+    async with office(once("slack_large.duckdb", _build_large), tmp_path) as there:
         message = await there.ask(ADA, "cost by resource on 2025-12-15", "C3")
         assert f"of {ROWS + 1:,} rows" in message.words
         assert len(message.block("table")["rows"]) == 21
@@ -297,22 +314,9 @@ async def test_thousands_of_rows_are_cut_and_the_file_has_them_all(warehouse: Pa
 
 
 @scenario
-async def test_names_from_the_data_stay_text(warehouse: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "own"
-    folder.mkdir()
-    own = folder / "costs.duckdb"
-    web_company.build(own)
-    (folder / "users.csv").write_text(USERS)
-    load([str(folder / "users.csv")], own, "users", replace=True)
-    harm = "<!channel> <@UADA> <https://evil.example|Invoice> https://evil.example *b* &amp;"
-    head = "BilledCost,EffectiveCost,ListCost,ContractedCost,BillingCurrency,BillingPeriodStart,ChargePeriodStart"
-    row = (
-        f'9999,9999,9999,9999,USD,2026-02-01,2026-02-02,Usage,Stratus,Compute Engine,Compute,"{{""team"": ""{harm}""}}"'
-    )
-    (folder / "bill.csv").write_text(f"{head},ChargeCategory,ProviderName,ServiceName,ServiceCategory,Tags\n{row}\n")
-    load([str(folder / "bill.csv")], own)
-    async with office(own, tmp_path) as there:
-        for text in ("cost by team last month", "top 1 team last month", "cost by team and service last month"):
+async def test_names_from_the_data_stay_text(once: Once, tmp_path: Path) -> None:
+    async with office(once("slack_large.duckdb", _build_large), tmp_path) as there:
+        for text in ("cost by team on 2025-12-20", "cost by team and service on 2025-12-20"):
             message = await there.ask(ADA, text, "C3")
             assert "!channel" in message.words  # it is there, as text
             assert "<" not in message.text
@@ -614,6 +618,80 @@ async def test_a_burst_over_two_bots_is_answered_once_each(warehouse: Path, tmp_
         assert len(there.slack.said("C3")) == 200
         owners = there.bot.store._rows("SELECT owner, count(*) FROM jobs GROUP BY 1")
         assert len(owners) == 2
+
+
+@scenario
+async def test_the_command_runs_until_it_is_told_to_stop(warehouse: Path, tmp_path: Path) -> None:
+    async with SlackServer() as slack:
+        slack.channels["C3"] = {"info": {"is_private": True}, "members": [ADA, BOT]}
+        settings = {
+            "ASKCOST_SLACK_BOT_TOKEN": "xoxb-test",
+            "ASKCOST_SLACK_APP_TOKEN": "xapp-test",
+            "ASKCOST_SLACK_BASE_URL": slack.base_url,
+            "ASKCOST_WAREHOUSE": str(shutil.copyfile(warehouse, tmp_path / "costs.duckdb")),
+            "PYTHONPATH": str(Path(__file__).parent.parent),
+        }
+        command = ("-m", "assistant.surfaces.cli.main", "slack", "--today", web_company.TODAY.isoformat())
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *command, stdout=PIPE, stderr=PIPE, env={**os.environ, **settings}, cwd=tmp_path
+        )
+        await slack.push(slack.mention(ADA, "cost by team last month", "C3"))
+        message = await slack.answer("C3")
+        process.terminate()
+        out, error = await process.communicate()
+        assert ALL in message.words
+        assert "image" in message.kinds()
+        assert (process.returncode, error.decode()) == (0, "")
+        assert b"is connected to Slack" in out
+        assert (tmp_path / "costs.slack.sqlite").stat().st_mode & 0o077 == 0
+
+
+@scenario
+async def test_the_doctor_checks_tokens_scopes_and_people(warehouse: Path, tmp_path: Path) -> None:
+    async with SlackServer() as slack:
+        config = Config(
+            warehouse=warehouse,
+            ledger=tmp_path / "ledger.sqlite",
+            slack_bot_token="xoxb-test",
+            slack_app_token="xapp-test",
+            slack_base_url=slack.base_url,
+        )
+        assistant = Assistant(config)
+        slack.scopes = ",".join(SCOPES)
+        good = await asyncio.to_thread(lambda: list(checks(config, assistant)))
+        assert all(check.good for check in good), good
+        assert "3 of 3 users" in good[-1].what
+        slack.scopes = "chat:write,commands"
+        slack.fail["apps.connections.open"] = [(200, {"ok": False, "error": "invalid_auth"}, {})]
+        bad = [c for c in await asyncio.to_thread(lambda: list(checks(config, assistant))) if not c.good]
+        assert ["scopes missing: app_mentions:read" in bad[0].what, "invalid_auth" in bad[1].what] == [True, True]
+        assert all(check.then for check in bad)
+        slack.fail["auth.test"] = [(200, {"ok": False, "error": "token_revoked"}, {})]
+        first = next(iter(await asyncio.to_thread(lambda: list(checks(config, assistant)))))
+        assert (first.good, "token_revoked" in first.what) == (False, True)
+        assistant.close()
+
+
+def test_without_tokens_the_command_says_what_is_missing(desk: CommandDesk) -> None:
+    done = desk.run("slack")
+    assert done.returncode == 1
+    assert "ASKCOST_SLACK_BOT_TOKEN and ASKCOST_SLACK_APP_TOKEN must be set" in done.stderr
+    assert "Slack: not set up" in desk.run("doctor").stdout
+
+
+# --- what the documentation shows ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["slack-answer.json", "slack-clarify.json"])
+def test_the_examples_in_docs_are_blocks_that_slack_takes(name: str) -> None:
+    content = json.loads((DOCS / name).read_text(encoding="utf-8"))
+    validate(content["blocks"], 50)
+    assert content["text"]
+
+
+def test_the_manifest_asks_for_what_the_doctor_looks_for() -> None:
+    manifest = yaml.safe_load((DOCS / "slack-manifest.yaml").read_text(encoding="utf-8"))
+    assert set(manifest["oauth_config"]["scopes"]["bot"]) == SCOPES
 
 
 # --- HTTP mode ----------------------------------------------------------------------------------------------

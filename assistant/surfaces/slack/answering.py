@@ -160,7 +160,7 @@ class Answering:
         if answer.status != "answered":
             questions = [] if readers else await self.run(briefing.questions, self.desk, user)
             return _noted(blocks.refused(answer.error or "That can't be answered.", questions[:3]), note)
-        extras = await self.run(self._extras, answer, note)
+        extras = await self.run(around, answer, self.desk, note)
         chart = await self.run(shown.picture, answer, self.desk)
         if chart is not None and chart.kind != "number":  # a single number is said in the sentence
             described = picture.described(chart)
@@ -168,18 +168,19 @@ class Answering:
             extras = replace(extras, image=image, described=described)
         return blocks.answered(answer, extras)
 
-    def _extras(self, answer: Answer, note: str | None) -> Extras:
-        plan, model = answer.plan, self.desk.assistant.warehouse.model
-        chips = changes.chips(plan, model, self.desk.now(plan)) if plan else []
-        groupings = [change for chip in chips if chip.part == "grouping" for change in chip.changes]
-        return Extras(
-            cells=shown.cells(answer),
-            changes=changes.follow_ups(plan, model) if plan else (),
-            groupings=groupings,
-            quiet=shown.quiet(answer, self.desk),
-            note=note,
-            web=blocks.web_link(self.web, answer.question),
-        )
+
+def around(answer: Answer, desk: Desk, note: str | None = None) -> Extras:
+    """What stands around an answer, but for its picture."""
+    plan, model = answer.plan, desk.assistant.warehouse.model
+    chips = changes.chips(plan, model, desk.now(plan)) if plan else []
+    return Extras(
+        cells=shown.cells(answer),
+        changes=changes.follow_ups(plan, model) if plan else (),
+        groupings=[change for chip in chips if chip.part == "grouping" for change in chip.changes],
+        quiet=shown.quiet(answer, desk),
+        note=note,
+        web=blocks.web_link(desk.assistant.config.slack_web_url, answer.question),
+    )
 
 
 def _noted(message: Message, note: str | None) -> Message:

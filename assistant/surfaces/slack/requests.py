@@ -40,9 +40,8 @@ def of_command(body: dict[str, Any]) -> Job | None:
     """`/askcost cost last month`: answered in a direct message."""
     words = spoken(str(body.get("text") or ""))
     key = f"command:{body.get('trigger_id')}"
-    return (
-        Job(key, "ask", str(body["user_id"]), "", None, words, team=str(body.get("team_id") or "")) if words else None
-    )
+    job = Job(key, "ask", str(body["user_id"]), "", None, words, team=str(body.get("team_id") or ""))
+    return job if words else None
 
 
 def of_action(body: dict[str, Any]) -> Job | None:
