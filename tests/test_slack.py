@@ -8,6 +8,7 @@ import functools
 import io
 import json
 import os
+import re
 import shutil
 import struct
 import sys
@@ -147,7 +148,7 @@ async def office(
             slack._conversations_open({"users": user})
         there = Office(slack, folder=folder)
         for _ in range(bots):
-            there.bots.append(make(warehouse, folder, slack, **settings))
+            there.bots.append(make(warehouse, folder, slack, lease, **settings))
             await there.bots[-1].start()
             await there.bots[-1].connect()
         await slack.until(lambda: len(slack.sockets) == bots)
@@ -160,7 +161,7 @@ async def office(
                 bot.answering.desk.assistant.close()
 
 
-def make(warehouse: Path, folder: Path, slack: SlackServer, **settings: Any) -> Bot:
+def make(warehouse: Path, folder: Path, slack: SlackServer, lease: float = 30, **settings: Any) -> Bot:
     config = Config(
         warehouse=warehouse,
         ledger=folder / "ledger.sqlite",
@@ -172,7 +173,7 @@ def make(warehouse: Path, folder: Path, slack: SlackServer, **settings: Any) -> 
     )
     desk = Desk(Assistant(config, surface="slack"), web_company.TODAY)
     assert desk.assistant.warehouse  # as `askcost slack` does before it connects
-    return Bot(desk, Store(folder / "slack.sqlite"))
+    return Bot(desk, Store(folder / "slack.sqlite"), lease)
 
 
 # --- answers ----------------------------------------------------------------------------------------------
@@ -426,6 +427,10 @@ async def test_a_reader_that_nobody_knows_closes_the_channel(warehouse: Path, tm
         there.slack.bots.add("UAPP")
         there.slack.channels["C3"]["members"].append("UAPP")  # an app is no reader
         assert ALL in (await there.ask(ADA, "cost last month", "C3")).words
+        there.slack.channels["C3"]["members"] = ["UAPP", BOT]  # nobody reads it, says Slack; nothing is shown
+        there.bot.store.forget_room("C3")
+        empty = await there.ask(ADA, "cost last month", "C3")
+        assert ALL not in empty.words
         there.slack.fail["conversations.members"] = [(200, {"ok": False, "error": "missing_scope"}, {})]
         there.bot.store.forget_room("C3")
         unsure = await there.ask(ADA, "cost last month", "C3")
@@ -596,6 +601,33 @@ async def test_what_a_bot_left_unfinished_another_finishes_in_the_same_message(w
         there.bot._wake.set()
         message = await there.slack.answer("C3", "1.1")
         assert ALL in message.words
+        await there.quiet()
+        assert len(there.slack.said("C3")) == 1
+
+
+@scenario
+async def test_questions_of_one_conversation_are_answered_in_order(warehouse: Path, tmp_path: Path) -> None:
+    async with office(warehouse, tmp_path, bots=2) as there:
+        lines = ("cost by team in January 2026", "and by service?", "only Nimbus", "compared to the month before")
+        for n, text in enumerate(lines):
+            await there.slack.push(there.slack.event(there.slack.line(ADA, text, f"D{ADA}")), n)
+        await there.slack.until(lambda: len(there.slack.said(f"D{ADA}")) == len(lines))
+        await there.quiet()
+        said = [re.search('Understood: ([^"]+)', message.words) for message in there.slack.said(f"D{ADA}")]
+        assert [found and found[1] for found in said] == [
+            "Effective cost · Jan 2026 · by team",
+            "Effective cost · Jan 2026 · by service",
+            "Effective cost · Jan 2026 · Provider is Nimbus · by service",
+            "Effective cost · Jan 2026 · Provider is Nimbus · by service · compared with Dec 2025",
+        ]
+
+
+@scenario
+async def test_what_fails_again_and_again_is_given_up_in_words(warehouse: Path, tmp_path: Path) -> None:
+    async with office(warehouse, tmp_path, lease=0.6) as there:
+        there.slack.fail = {"chat.update": [(200, {"ok": False, "error": "fatal_error"}, {})] * 3}
+        message = await there.ask(ADA, "cost last month", "C3")
+        assert "Something went wrong inside askcost" in message.words
         await there.quiet()
         assert len(there.slack.said("C3")) == 1
 

@@ -67,15 +67,23 @@ class Answering:
         else:
             await self._in_channel(job, place, user)
 
+    async def give_up(self, job: Job) -> None:
+        """Says so in the messages that wait for an answer."""
+        for slot in ("channel", "private"):
+            post = await self.run(self.store.post, job.key, slot)
+            if post is not None and not post.done:
+                await self.poster.finish(job, slot, post, blocks.said(BROKEN), None)
+
     async def _in_channel(self, job: Job, place: Place, user: str) -> None:
         room = await self.channels.room(place.channel)
         if room.closed:
             await self._closed(job, place, user, room)
             return
-        own, shared = await self.run(self._rights, user, room.readers)
+        readers = tuple(dict.fromkeys((*room.readers, user)))  # who asked may have left meanwhile, and still reads
+        own, shared = await self.run(self._rights, user, readers)
         more = policy.sees_more(own, shared)
         asked = job.do in QUESTIONS
-        await self._give(job, "channel", place, user, room.readers, MORE if more and asked else None)
+        await self._give(job, "channel", place, user, readers, MORE if more and asked else None)
         if more and asked:
             await self._privately(job, user)
 
@@ -113,11 +121,6 @@ class Answering:
             message, answer_id = await self._message(answer, user, readers, note), answer.answer_id
         except AssistantError as error:
             message = blocks.refused(str(error))
-        except SlackApiError:
-            raise
-        except Exception:
-            await self.poster.finish(job, slot, post, blocks.said(BROKEN), None)
-            raise
         await self._finish(job, slot, post, message, answer_id)
 
     async def _finish(self, job: Job, slot: str, post: Post, message: Message, answer_id: str | None) -> None:

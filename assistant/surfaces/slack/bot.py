@@ -162,6 +162,8 @@ class Bot:
             if await asyncio.to_thread(self.store.tries, job.key) < MOST_TRIES:
                 await asyncio.to_thread(self.store.again, job.key, self._lease / 6)
                 return
+            with suppress(Exception):  # Slack may be what is broken
+                await self.answering.give_up(job)
         await asyncio.to_thread(self.store.finish, job.key)
 
     # --- Slack ----------------------------------------------------------------------------------------

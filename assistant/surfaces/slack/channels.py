@@ -25,7 +25,7 @@ PERSON_SECONDS = 86_400.0
 
 @dataclass(frozen=True)
 class Room:
-    """readers: the warehouse's names of all who read the channel. closed: why nothing may be shown there.
+    """readers: the warehouse's names of all who read the channel, at least one unless closed, which says why.
 
     outside: not even a private answer is offered there, for other companies read along.
     """
@@ -98,6 +98,8 @@ class Channels:
         if unknown:
             count = "One person in this channel is" if len(unknown) == 1 else f"{len(unknown)} people here are"
             return Room(closed=f"{count} not known to askcost, so nothing is shown here.")
+        if not users:  # no reader's rights would be no limit at all
+            return Room(closed="askcost can't see who reads this channel, so nothing is shown here.")
         return Room(tuple(dict.fromkeys(users.values())))
 
     def _listed(self, members: list[str]) -> dict[str, str]:

@@ -6,7 +6,8 @@ import asyncio
 import logging
 from dataclasses import dataclass, replace
 
-from slack_sdk.errors import SlackApiError
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from assistant.surfaces.slack.blocks import Message
@@ -96,8 +97,8 @@ class Poster:
                 if (info["file"] or {}).get("mimetype"):
                     return found
                 await asyncio.sleep(wait)
-        except SlackApiError as error:
-            LOG.warning("the chart could not be sent: %s", error.response.get("error"))
+        except (SlackApiError, SlackRequestError, aiohttp.ClientError, TimeoutError) as error:
+            LOG.warning("the chart could not be sent: %s", type(error).__name__)
         return None
 
     async def file(self, place: Place, content: bytes, name: str, title: str) -> None:

@@ -20,9 +20,9 @@ KEPT_DAYS = 7
 MOST_TRIES = 3
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
-  key TEXT PRIMARY KEY, job TEXT NOT NULL, at REAL NOT NULL, owner TEXT, until REAL NOT NULL DEFAULT 0,
-  tries INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX IF NOT EXISTS jobs_open ON jobs (done, until, at);
+  key TEXT PRIMARY KEY, job TEXT NOT NULL, place TEXT NOT NULL, at REAL NOT NULL, owner TEXT,
+  until REAL NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS jobs_open ON jobs (done, place);
 CREATE TABLE IF NOT EXISTS posts (
   key TEXT NOT NULL, slot TEXT NOT NULL, channel TEXT NOT NULL, ts TEXT NOT NULL, stream INTEGER NOT NULL,
   done INTEGER NOT NULL DEFAULT 0, answer_id TEXT, thread TEXT, at REAL NOT NULL, PRIMARY KEY (key, slot));
@@ -107,15 +107,22 @@ class Store:
 
     def put(self, job: Job) -> bool:
         """Whether it is new; False for a request that was delivered before."""
-        text = "INSERT OR IGNORE INTO jobs (key, job, at) VALUES (?, ?, ?)"
-        return self._write(text, job.key, json.dumps(asdict(job)), time.time()) > 0
+        place = f"{job.channel or job.slack_user}:{job.thread or ''}"
+        text = "INSERT OR IGNORE INTO jobs (key, job, place, at) VALUES (?, ?, ?, ?)"
+        return self._write(text, job.key, json.dumps(asdict(job)), place, time.time()) > 0
 
     def take(self, owner: str, lease: float, most: int) -> list[Job]:
-        """Open jobs, oldest first, that nobody holds; they are the owner's until the lease ends."""
+        """Open jobs, oldest first, that nobody holds; they are the owner's until the lease ends.
+
+        In one conversation a question waits for the one before it, which it may continue.
+        """
         now = time.time()
         with self._writing() as db:
             rows = db.execute(
-                "SELECT key, job FROM jobs WHERE done = 0 AND until < ? ORDER BY at LIMIT ?", (now, most)
+                "SELECT key, job FROM jobs WHERE done = 0 AND until < ? AND NOT EXISTS (SELECT 1 FROM jobs AS other "
+                "WHERE other.done = 0 AND other.place = jobs.place AND other.rowid < jobs.rowid) "
+                "ORDER BY rowid LIMIT ?",
+                (now, most),
             ).fetchall()
             for key, _ in rows:
                 text = "UPDATE jobs SET owner = ?, until = ?, tries = tries + 1 WHERE key = ?"
