@@ -30,6 +30,8 @@ from slack_server import BOT, SECRET, Message, SlackServer, validate
 from assistant.assistant import Assistant
 from assistant.config import Config
 from assistant.desk.desk import Desk
+from assistant.errors import AssistantError
+from assistant.surfaces.cli import slacking
 from assistant.surfaces.slack import blocks, requests
 from assistant.surfaces.slack.bot import PATH, Bot
 from assistant.surfaces.slack.checks import SCOPES, checks
@@ -699,8 +701,8 @@ async def test_the_doctor_checks_tokens_scopes_and_people(warehouse: Path, tmp_p
         assert ["scopes missing: app_mentions:read" in bad[0].what, "invalid_auth" in bad[1].what] == [True, True]
         assert all(check.then for check in bad)
         slack.fail["auth.test"] = [(200, {"ok": False, "error": "token_revoked"}, {})]
-        first = next(iter(await asyncio.to_thread(lambda: list(checks(config, assistant)))))
-        assert (first.good, "token_revoked" in first.what) == (False, True)
+        with pytest.raises(AssistantError, match=r"bot token does not work \(token_revoked\)"):
+            await asyncio.to_thread(slacking.check, config, assistant)
         assistant.close()
 
 

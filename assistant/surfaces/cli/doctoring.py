@@ -72,5 +72,5 @@ def examine(config: Config) -> int:
         from assistant.surfaces.slack.checks import checks
 
         for check in checks(config, assistant):
-            line(*check)
+            line(check.good, check.what, check.then)
     return 0 if ok else 1

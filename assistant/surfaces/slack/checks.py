@@ -23,11 +23,12 @@ SCOPES = frozenset(
 
 
 class Check(NamedTuple):
-    """then: what to do when it isn't good."""
+    """then: what to do when it isn't good. needed: without it the bot can't start."""
 
     good: bool
     what: str
     then: str = ""
+    needed: bool = False
 
 
 def checks(config: Config, assistant: Assistant) -> Iterator[Check]:
@@ -43,7 +44,9 @@ def _bot_token(config: Config) -> Iterator[Check]:
     try:
         reply = client.auth_test()
     except (SlackApiError, SlackRequestError, OSError) as error:
-        yield Check(False, f"Slack: the bot token does not work ({_why(error)})", "ASKCOST_SLACK_BOT_TOKEN, xoxb-…")
+        yield Check(
+            False, f"Slack: the bot token does not work ({_why(error)})", "ASKCOST_SLACK_BOT_TOKEN, xoxb-…", True
+        )
         return
     yield Check(True, f"Slack: signed in to {reply.get('team')} as {reply.get('user')}")
     header = next((v for k, v in reply.headers.items() if k.lower() == "x-oauth-scopes"), "")
@@ -66,7 +69,9 @@ def _app_token(config: Config) -> Iterator[Check]:
         client.apps_connections_open(app_token=config.slack_app_token.get_secret_value())
         yield Check(True, "Slack: the app token opens Socket Mode")
     except (SlackApiError, SlackRequestError, OSError) as error:
-        yield Check(False, f"Slack: the app token does not work ({_why(error)})", "ASKCOST_SLACK_APP_TOKEN, xapp-…")
+        yield Check(
+            False, f"Slack: the app token does not work ({_why(error)})", "ASKCOST_SLACK_APP_TOKEN, xapp-…", True
+        )
 
 
 def _people(assistant: Assistant) -> Iterator[Check]:
