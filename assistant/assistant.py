@@ -16,6 +16,7 @@ from typing import Any, Literal
 from sqlglot import Expr
 from ulid import ULID
 
+from assistant.analysis import analyses
 from assistant.analysis.books import Books
 from assistant.config import Config
 from assistant.engines import duckdb_engine
@@ -35,8 +36,9 @@ from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model import SemanticModel
 from assistant.semantics.verified import Verified
 from assistant.sql import compile as sql_compile
-from assistant.sql import guard, lints, policy, roles
-from assistant.sql.roles import Role
+from assistant.sql import guard, lints, policy, roles, scan
+from assistant.sql.roles import Roles
+from assistant.sql.scan import Scan
 from assistant.telling import narrate, numbers
 from assistant.telling.understood import understood
 from assistant.values import (
@@ -76,6 +78,7 @@ class Assistant:
         self._warehouse: Warehouse | None = None
         self._accesses: dict[tuple[str, str | None], Access] = {}
         self._lexicons: dict[tuple[Any, ...], Lexicon] = {}
+        self._sizes: dict[tuple[str, str | None, str], int] = {}
 
     # --- the warehouse ----------------------------------------------------------------------------
 
@@ -92,7 +95,7 @@ class Assistant:
         return verified.read(self.config.schemas)
 
     @cached_property
-    def roles(self) -> dict[str, Role]:
+    def roles(self) -> Roles:
         return roles.read(self.config.schemas)
 
     @property
@@ -112,6 +115,7 @@ class Assistant:
                 connection.close()
             self._accesses.clear()
             self._lexicons.clear()
+            self._sizes.clear()
         return self._warehouse
 
     def access(self, user: str | None, readers: Sequence[str] = ()) -> Access:
@@ -220,6 +224,8 @@ class Assistant:
             answer = self._of_sql(question, answer_id, routed.read.checked, house, access, clock)
             return replace(answer, understood=UNDERSTOOD_SQL, answer=UNVERIFIED, planner="sql", confidence=0.4)
         reading = routed.read
+        if reading.plan.analysis is not None:
+            return self._analysed(question, answer_id, reading, routed.planner, clock)
         statement = sql_compile.compile(reading.plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
         checked = check_planned(statement.tree, access)
         clock.lap("guard")
@@ -229,6 +235,36 @@ class Assistant:
         answer = self._narrated(replace(answer, planner=routed.planner), talk)
         clock.lap("narrate")
         return replace(answer, timings_ms=clock.laps)
+
+    def _analysed(
+        self, question: Question, answer_id: str, reading: Reading, planner: routing.Planner, clock: _Clock
+    ) -> Answer:
+        """The report of an analysis: more than one statement, each through the guard."""
+        plan = reading.plan
+        books = self.books(question.user, question.today, question.readers)
+        found = analyses.answer(plan, books)
+        clock.lap("execute")
+        kept = [c.name not in found.wide for c in found.columns]
+        columns = tuple(c for c, keep in zip(found.columns, kept, strict=True) if keep)
+        rows = tuple(tuple(v for v, keep in zip(row, kept, strict=True) if keep) for row in found.rows)
+        label = self.vocabulary.analyses[plan.analysis or ""].label
+        note = (books.access.note,) if books.access.note else ()
+        return Answer(
+            status="answered",
+            answer_id=answer_id,
+            question=question.text,
+            understood=f"{label} · {understood(plan, books.house.model)}",
+            answer=" ".join(found.sentences),
+            columns=columns,
+            rows=rows,
+            period=plan.period,
+            sql=";\n\n".join(books.statements),
+            planner=planner,
+            confidence=reading.confidence,
+            assumptions=(*reading.assumptions, *found.notes, *note),
+            plan=plan,
+            timings_ms=clock.laps,
+        )
 
     def _of_sql(
         self,
@@ -321,6 +357,18 @@ class Assistant:
         """Only validates, with FinOps lints as warnings. Raises GuardRefusal."""
         checked = guard.check(text, self.access(user, readers))
         return replace(checked, warnings=lints.find(text, len(self.warehouse.catalog.currencies)))
+
+    def estimate(self, checked: CheckedQuery, user: str | None = None) -> Scan:
+        """What the statement is going to read, estimated from the rows that the user sees."""
+        house, access = self.warehouse, self.access(user)
+        return scan.estimate(checked, access, {name: self._table(name, house, access) for name in checked.tables})
+
+    def _table(self, name: str, house: Warehouse, access: Access) -> scan.Table:
+        key = (house.catalog.data_version, access.tables[name].predicate, name)
+        if key not in self._sizes:
+            self._sizes[key] = int(self._run_sql(f"SELECT count(*) FROM {name}", access).rows[0][0])
+        dataset = next((d for d in house.model.datasets.values() if d.loaded_from == name), None)
+        return scan.Table(self._sizes[key], dataset.time if dataset else None, house.catalog.days.get(name))
 
     def run(self, text: str, user: str | None = None, readers: Sequence[str] = ()) -> tuple[CheckedQuery, Rows]:
         """Validates, applies the row policy of the user and the readers, runs."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from companies import quillfox, tarnbrook
+from companies import quillfox, tarnbrook, wexmoor
 from desk import Desk
 
 from assistant import evaluation
@@ -42,10 +42,16 @@ def _quillfox(warehouse: Path) -> None:
         load([str(path) for path in paths], warehouse, table)
 
 
+def _wexmoor(warehouse: Path) -> None:
+    for table, paths in wexmoor.build(warehouse.parent / "wexmoor_files"):
+        load([str(path) for path in paths], warehouse, table)
+
+
 BUILD: dict[str, Callable[[Path], Any]] = {
     "tarnbrook": lambda path: _tarnbrook(path, single_currency=True),
     "tarnbrook_multi": lambda path: _tarnbrook(path, single_currency=False),
     "fresh": _quillfox,
+    "wexmoor": _wexmoor,
     "focus_sample": lambda path: load([str(DATA / "focus_sample.csv")], path),
     "ai_examples": lambda path: load([str(DATA / "ai_examples")], path),
     "demo": lambda path: demo.build(path, end=date(2026, 10, 14)),

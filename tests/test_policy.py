@@ -162,6 +162,15 @@ def test_readers_together_know_the_words_that_all_know(tarnbrook: Assistant) -> 
     assert str(together.clarify) == str(never.clarify).replace("Zzyzxqua", "Payments")
 
 
+def test_an_analysis_for_several_readers_reads_what_all_of_them_may(tarnbrook: Assistant) -> None:
+    question = "why did cost change in February 2026"
+    one, other = (tarnbrook.ask(Question(question, user, None, TODAY)) for user in ("mara", "teo"))
+    together = tarnbrook.ask(Question(question, "mara", None, TODAY, readers=("teo",)))
+    assert {a.status for a in (one, other, together)} == {"answered"}
+    assert len({a.answer for a in (one, other, together)}) == 3
+    assert together.answer == tarnbrook.ask(Question(question, "teo", None, TODAY, readers=("mara",))).answer
+
+
 def test_one_reader_that_is_not_listed_is_enough_to_refuse(tarnbrook: Assistant) -> None:
     answer = tarnbrook.ask(Question("cost last month", "mara", None, TODAY, readers=("noor", "nobody")))
     assert (answer.status, answer.rows) == ("refused", ())

@@ -116,14 +116,18 @@ async def test_buttons_break_down_compare_and_say_why(once: Once, tmp_path: Path
         await there.click(ADA, first, first.button("Compare with"))
         second = await there.slack.answer("C3", first.thread, 2)
         assert "compared with Jan 2026" in second.words
-        await there.click(ADA, second, second.button("Why: by provider"))
+        await there.click(ADA, second, second.button("By provider"))
         third = await there.slack.answer("C3", first.thread, 3)
         assert third.block("image")["alt_text"].startswith("Steps of Effective cost")
+        await there.click(ADA, second, second.button("Why did it change?"))
+        why = await there.slack.answer("C3", first.thread, 4)
+        assert "The largest causes" in why.words
+        assert "by provider" not in why.words
         menu = next(e for b in first.blocks for e in b.get("elements", ()) if e["type"] == "static_select")
         option = next(o for o in menu["options"] if o["value"] == "by:provider")
         await there.click(ADA, first, menu | {"selected_option": option})
-        fourth = await there.slack.answer("C3", first.thread, 4)
-        assert "Feb 2026 · by provider" in fourth.words
+        last = await there.slack.answer("C3", first.thread, 5)
+        assert "Feb 2026 · by provider" in last.words
 
 
 @scenario

@@ -15,10 +15,11 @@ from dateutil.relativedelta import relativedelta
 
 from assistant.errors import Clarify, Refused
 from assistant.house import Warehouse
+from assistant.semantics import calendar
 from assistant.semantics.words import split
 from assistant.sql import compile as sql_compile
 from assistant.sql import guard
-from assistant.values import Access, CheckedQuery, QueryPlan, Rows
+from assistant.values import Access, CheckedQuery, Period, QueryPlan, Rows
 
 COSTS = "cost_and_usage"
 USAGE = "token_usage"
@@ -77,6 +78,14 @@ class Books:
         whole = (days.last + timedelta(days=1)).day == 1
         before = this - relativedelta(months=1)
         return before if not whole and before in days.months else this
+
+    def one_month(self, period: Period | None) -> date | None:
+        """The first day of a plan's month. Raises Clarify for any other period."""
+        if period is None:
+            return None
+        if period.start.day != 1 or period.end > period.start + relativedelta(months=1):
+            raise Clarify(f"That is made for one month at a time. Which month of {calendar.label(period)}?")
+        return period.start
 
     def partly_loaded(self, table: str, start: date, end: date) -> str | None:
         """A note when only a part of [start, end) is loaded. Raises Refused when nothing is."""

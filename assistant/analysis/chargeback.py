@@ -23,7 +23,7 @@ from assistant.house import Warehouse
 from assistant.planning import local
 from assistant.sql.conditions import condition
 from assistant.telling.figures import money, quantity
-from assistant.values import Filter
+from assistant.values import Filter, QueryPlan
 
 
 def chargeback(books: Books, month: date | None, by: str | None) -> tuple[date, Chargeback]:
@@ -131,6 +131,17 @@ def _charges(
         f"FROM {COSTS} WHERE ChargePeriodStart >= TIMESTAMP '{start}' AND ChargePeriodStart < TIMESTAMP '{end}' "
         "GROUP BY ALL"
     )
+
+
+def answer(plan: QueryPlan, books: Books) -> Report:
+    """A month's chargeback; one consumer's statement when the question names one."""
+    month = books.one_month(plan.period)
+    if not plan.filters:
+        return report(books, month, plan.dimensions[0] if plan.dimensions else None)
+    named = plan.filters[0]
+    if len(plan.filters) > 1 or named.op != "in" or len(named.values) != 1:
+        raise Clarify("Chargeback is shown for everybody or for one consumer. Whose statement is meant?")
+    return report(books, month, named.dimension, named.values[0])
 
 
 def report(books: Books, month: date | None, by: str | None = None, consumer: str | None = None) -> Report:

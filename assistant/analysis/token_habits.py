@@ -17,6 +17,7 @@ from assistant.errors import Clarify, Refused
 from assistant.finops import tokens
 from assistant.finops.tokens import Finding, Habit, Limits, Repriced, Usage
 from assistant.telling.figures import money
+from assistant.values import QueryPlan
 
 
 def month_of(books: Books, month: date | None) -> tuple[date, date, list[str]]:
@@ -96,6 +97,11 @@ def waste(books: Books, month: date | None) -> tuple[date, list[Finding], list[s
         for model in used
     }
     return start, tokens.waste(habits, limits, cache(spans), smaller), notes
+
+
+def answer(plan: QueryPlan, books: Books) -> Report:
+    """The findings of one month."""
+    return waste_report(books, books.one_month(plan.period))
 
 
 def _maker(model: str) -> str | None:

@@ -35,7 +35,7 @@ def unlinked(words: str) -> str:
 
 def picture(answer: Answer, desk: Desk) -> Chart | None:
     """The chart of an answer, or None."""
-    if answer.plan is None:
+    if answer.plan is None or answer.plan.analysis:
         return draw(answer.columns, answer.rows, None, additive=False)
     model = desk.assistant.warehouse.model
     additive = model.metric(answer.plan.metrics[0]).additive and answer.plan.average is None
@@ -60,8 +60,8 @@ def with_trend(chart: Chart, answer: Answer, desk: Desk, user: str | None) -> Ch
 
 def lineage(answer: Answer, desk: Desk, user: str | None) -> list[dict[str, Any]]:
     """Each column's definition and sources. Slow (20 ms a column), so only when somebody opens it."""
-    if not answer.sql:
-        return []
+    if not answer.sql or (answer.plan and answer.plan.analysis):
+        return []  # an analysis calculates with the rows of several statements
     access = desk.assistant.access(user)
     found = explain.explain(desk.assistant.check(answer.sql, user), access)
     return [{"column": d.column, "definition": d.definition, "sources": list(d.sources)} for d in found]

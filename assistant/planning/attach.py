@@ -17,6 +17,7 @@ from assistant.planning.draft import (
     DimensionUse,
     Draft,
     EmptyUse,
+    ThresholdUse,
     TimeUse,
     ValueUse,
 )
@@ -36,7 +37,7 @@ _AGAINST: dict[str, Against] = {
 MOST_OF_A_NUMBER = 4
 # Operators that say nothing when nothing follows that they could act on.
 _HARMLESS = {
-    "include", "including", "equals", "copula", "conjunction", "followup", "previous", "add", "which", "convert",
+    "include", "including", "equals", "copula", "conjunction", "followup", "previous", "add", "which", "who", "convert",
     "group", "each_of", "versus", "compare", "between", "above", "sum_up", "breakdown", "same", "count", "reset",
 }  # fmt: skip
 
@@ -54,6 +55,7 @@ class _Attacher:
         self.readmitting = False
         self.metric_places: list[int] = []
         self.amounts = Amounts(self.sentence, self.draft)
+        self.beside: set[str] = set()  # words that a bundle of metrics explains: the budget "left"
 
     def run(self) -> Draft:
         self._opening()
@@ -66,6 +68,7 @@ class _Attacher:
         self._settle()
         if self.amounts.counting and not (self.draft.counted or self.draft.metrics or self.draft.units):
             self.draft.unknown.append(self.amounts.counting)  # how many of what?
+        self.draft.unknown = [word for word in self.draft.unknown if word not in self.beside]
         if self.draft.share:
             self._sides_of_share()
         if self.draft.average and self.draft.average_grain is None and self.draft.grains:
@@ -163,6 +166,20 @@ class _Attacher:
                 self._unit(i, span)
             case "currency":
                 self.amounts.currency(i, meaning)
+            case "analysis":
+                self._analysis(span, meaning)
+
+    def _sets_side_by_side(self, span: Span) -> bool:
+        analysis = span.of("analysis")
+        return analysis is not None and self.sentence.lexicon.vocabulary.analyses[analysis.names[0]].compares
+
+    def _analysis(self, span: Span, meaning: Meaning) -> None:
+        if self.draft.analysis not in (None, meaning.names[0]):
+            self.draft.unknown.append(span.text)  # two analyses in one question
+            return
+        self.draft.analysis = meaning.names[0]
+        if self.sentence.lexicon.vocabulary.analyses[meaning.names[0]].compares:
+            self.draft.change = True
 
     def _as_number(self, i: int, span: Span) -> bool:
         if span.number is None:
@@ -197,7 +214,8 @@ class _Attacher:
     def _time(self, i: int, span: Span) -> None:
         ends = span.times[0].ends
         compares = any(
-            s.operator("compare", "change", "increase", "decrease", "growth_rate") for s in self.sentence.spans
+            s.operator("compare", "change", "increase", "decrease", "growth_rate") or self._sets_side_by_side(s)
+            for s in self.sentence.spans
         )
         compares = compares and not any(s.operator(*_AGAINST) for s in self.sentence.spans)
         if ends and compares:  # "grew from January to February" sets two months side by side
@@ -214,7 +232,9 @@ class _Attacher:
             span = self.sentence.spans[j]
             if span.times or span.of("metric") or span.of("value") or span.of("dimension"):
                 return False
-            if span.operator("versus"):
+            if span.number is not None:
+                return False
+            if span.operator("versus") or (span.operator("above", "below") and "than" in span.words):
                 return True
             if span.operator("above") and j > 0 and self.sentence.spans[j - 1].times:
                 self.draft.compare = True  # "Q4 over Q3"
@@ -234,7 +254,7 @@ class _Attacher:
                 self.draft.unknown.append(span.text)
                 return
             context = any(
-                s.operator("which", "top", "bottom", "group", "each_of") or s.number is not None
+                s.operator("which", "who", "top", "bottom", "group", "each_of") or s.number is not None
                 for s in self.sentence.spans
             )
             if not context:
@@ -247,6 +267,10 @@ class _Attacher:
 
     def _operator(self, i: int, span: Span) -> None:
         names = [m.names[0] for m in span.meanings if m.kind == "operator"]
+        if {"exclude", "decrease"} <= set(names):  # "drop tax" leaves it out; "why did AWS drop" is a move
+            follows = self.sentence.after(i)
+            moved = self.draft.analysis or follows is None or bool(self.sentence.spans[follows].times)
+            names = ["decrease" if moved else "exclude"]
         for name in sorted(names, key=lambda n: n != "between"):
             if self._act(name, i, span):
                 return
@@ -268,7 +292,9 @@ class _Attacher:
         draft = self.draft
         match name:
             case "above" | "at_least" | "below" | "at_most":
-                return self.amounts.threshold(i, span, _COMPARATORS[name])
+                if self.amounts.threshold(i, span, _COMPARATORS[name]):
+                    return True
+                return "than" in span.words and self._versus(i)  # "higher than Q2", "cheaper than Azure"
             case "between":
                 return self.amounts.between(i, span)
             case "exclude":
@@ -314,8 +340,8 @@ class _Attacher:
             case "descending" | "ascending":
                 draft.sorted = name == "descending"
                 return True
-            case "which":
-                draft.which = True
+            case "which" | "who":
+                draft.which, draft.who = True, name == "who"
                 return True
             case "trend":
                 draft.trend = True
@@ -394,6 +420,8 @@ class _Attacher:
             if meaning and not grouped:
                 self.draft.empties.append(EmptyUse(meaning.names, filled, self.sentence.spans[j].text))
                 self.sentence.used.add(j)
+                if j + 1 < len(self.sentence.spans) and self.sentence.is_tag(j + 1):
+                    self.sentence.used.add(j + 1)  # "carries a CostCenter tag"
                 return True
         k = self.sentence.before(i)
         if k is not None and self.draft.dimensions and self.sentence.spans[k].of("dimension"):
@@ -418,6 +446,10 @@ class _Attacher:
         for bundle in self.sentence.lexicon.vocabulary.bundles:
             if meaning.names == (bundle.of,) and said & set(bundle.beside):
                 meaning = replace(meaning, names=bundle.metrics)
+                self.beside |= set(bundle.beside)
+        if meaning.having is not None:
+            metric, op, value = meaning.having
+            self.draft.thresholds.append(ThresholdUse(op, value, None, False, metric, span.text))
         self.metric_places.append(i)
         self.draft.metrics.append(meaning.names)
         self.draft.metric_texts.append(span.text)

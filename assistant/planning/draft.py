@@ -92,6 +92,7 @@ class Draft:
     descending: bool | None = None
     sorted: bool | None = None
     which: bool = False
+    who: bool = False
     implies_cost: bool = False
     trend: bool = False
     average: bool = False
@@ -105,6 +106,7 @@ class Draft:
     against: Against | None = None
     breakdown: bool = False
     currency: str | None = None
+    analysis: str | None = None
     followup: bool = False
     adds: bool = False
     same: bool = False
@@ -133,5 +135,6 @@ class Draft:
             or self.descending is not None
             or self.thresholds
             or self.currency
+            or self.analysis
             or self.readmitted
         )

@@ -17,13 +17,19 @@ def split_by(scope: Scope, dataset: Dataset, base: QueryPlan | None) -> tuple[tu
     uses = [u for u in uses if not (u.bare and only_introduces(scope, u, dataset))]
     names = [naming.dimension(scope, u.names, u.text, dataset) for u in uses]
     many = bool(draft.metric_texts) and draft.metric_texts[0].split()[0].lower().endswith("s")
-    if dataset.scope_column and draft.which and many and not names and not draft.values:
+    if dataset.scope_column and (draft.who or (draft.which and many)) and not names and not draft.values:
         kept = [d.label for d in scope.model.dimensions[dataset.name].values()]
         raise Clarify(
             f"Which {dataset.label}? They are kept for the whole company and by {', '.join(kept) or 'nothing else'}.",
             tuple(f"{scope.model.metric(dataset.default_metric).label} by {k}" for k in kept),
         )
     names = list(dict.fromkeys(names))
+    if dataset.scoped == "allowances" and base is None and not names and not draft.values:
+        kept = [d.label for d in scope.model.dimensions[dataset.name].values()]
+        label = scope.model.metric(dataset.default_metric).label
+        raise Clarify(
+            f"Whose {label}? They are kept by {' and by '.join(kept)}.", tuple(f"{label} by {k}" for k in kept)
+        )
     limit_per = None
     ranked = draft.descending is not None or draft.limit is not None
     if ranked and len(names) > 1:
@@ -82,5 +88,5 @@ def trend_grain(scope: Scope, dataset: Dataset) -> Grain:
     if dataset.grain == "month":
         return Grain.MONTH
     days = scope.catalog.days[dataset.loaded_from]
-    period = periods.choose(scope.draft, dataset, days, scope.today, scope.previous, Grain.DAY).period
+    period = periods.choose(scope, dataset, days, Grain.DAY).period
     return Grain.DAY if period.days <= 62 else Grain.MONTH

@@ -15,6 +15,7 @@ def choose(scope: Scope) -> tuple[str, ...]:
     draft = scope.draft
     names = [n for group in draft.metrics for n in group]
     names = list(dict.fromkeys(names))
+    names = [n for n in names if draft.metrics_listed or not _said_by(scope, n, names)]
     if COST in names and len(names) > 1 and not draft.metrics_listed:
         names = [n for n in names if not is_value(scope, n)]
     if draft.implies_cost and len(names) == 1 and is_value(scope, names[0]):
@@ -50,11 +51,24 @@ def choose(scope: Scope) -> tuple[str, ...]:
     if draft.counted:
         _counted_by_id(scope)
         return tuple(n for n in names if n != COST) if not draft.metrics_listed else tuple(names)
-    if not names:
-        if scope.edits and scope.previous is not None:
-            return scope.previous.metrics
-        names = []
+    if not names and scope.draft.analysis and not _measured_before(scope):
+        names = [scope.lexicon.vocabulary.analyses[scope.draft.analysis].metric]
+    if not names and scope.edits and scope.previous is not None:
+        return scope.previous.metrics
     return tuple(names)
+
+
+def _measured_before(scope: Scope) -> bool:
+    """Whether "why?" is about the conversation's metric; waste is about tokens whatever was asked before."""
+    analysis = scope.analysis
+    return analysis is not None and "metrics" in analysis.takes and scope.edits
+
+
+def _said_by(scope: Scope, name: str, names: Sequence[str]) -> bool:
+    """`the carbon of our GPUs`: what is counted in a table of another measure only says what that one is of."""
+    tables = set(scope.model.datasets[scope.model.metric(name).dataset].tables)
+    others = [scope.model.metric(n).dataset for n in names if n not in (name, COST)]
+    return scope.model.metric(name).counted and any(tables < set(scope.model.datasets[d].tables) for d in others)
 
 
 def _counted_by_id(scope: Scope) -> None:

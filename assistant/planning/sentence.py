@@ -48,6 +48,11 @@ class Sentence:
         """Letter for letter, capitals included."""
         return any(span.text == v for h in span.hits for v in h.values) and not span.text.islower()
 
+    def is_tag(self, i: int) -> bool:
+        """The word `tag` behind the name of one."""
+        meaning = self.spans[i].of("dimension")
+        return meaning is not None and "any_tag" in meaning.names
+
     def named_by_neighbour(self, i: int) -> tuple[int, tuple[str, ...]] | None:
         """The adjacent dimension word of which this span is a value: `team falcon`, `falcon team`."""
         for j in (i - 1, i + 1, *self.through_naming(i)):
@@ -81,7 +86,7 @@ class Sentence:
         """`by invoice`, `which invoice`: the word is what rows are split by."""
         i = self.spans.index(span)
         before = [s for s in self.spans[max(0, i - 2) : i] if s.words != ("the",)]
-        return bool(before) and before[-1].operator("group", "each_of", "which")
+        return bool(before) and before[-1].operator("group", "each_of", "which", "who")
 
     def prefers_value(self, i: int, span: Span) -> bool:
         if not span.hits:
@@ -101,13 +106,13 @@ class Sentence:
             return True  # "Growth only"
         if span.times:
             return self.looks_like_a_name(span) and any(t.times for j, t in enumerate(self.spans) if j != i)
-        if span.of("ignore") or span.of("operator"):
+        if span.of("ignore") or span.of("operator") or span.of("analysis"):
             return self.looks_like_a_name(span)
         return all(m.kind in ("ignore",) for m in others)
 
     def meaning(self, span: Span) -> Meaning | None:
         """The meaning to act on; operators come first where a word is both hollow and an operator."""
-        order = {"operator": 0, "metric": 1, "grain": 1, "unit_of_work": 2, "dimension": 2, "value": 3}
+        order = {"analysis": -1, "operator": 0, "metric": 1, "grain": 1, "unit_of_work": 2, "dimension": 2, "value": 3}
         candidates = [m for m in span.meanings if m.kind != "refusal"]
         if span.of("ignore"):  # "used" is a word before it is a commitment's status
             candidates = [m for m in candidates if m.kind != "value"]
@@ -143,7 +148,7 @@ class Sentence:
         j = i - 1
         while j >= 0:
             span = self.spans[j]
-            if span.operator("group", "each_of", "which", "top", "bottom", "versus"):
+            if span.operator("group", "each_of", "which", "who", "top", "bottom", "versus"):
                 return True
             if (
                 span.of("dimension")
@@ -199,7 +204,7 @@ class Sentence:
 
     def read_as_value(self, j: int) -> bool:
         span = self.spans[j]
-        return (not span.operator("top", "bottom", "group", "which") and span.number is None) or bool(
+        return (not span.operator("top", "bottom", "group", "which", "who") and span.number is None) or bool(
             span.hits and span.number is not None
         )
 

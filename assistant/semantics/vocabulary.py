@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 from assistant.semantics import schema_files
 from assistant.semantics.time_grammar import TimeGrammar
 from assistant.semantics.words import compact, split
 from assistant.values import Grain
+
+Having = tuple[str, Literal[">", ">=", "<", "<="], Decimal]
 
 _TOP = (
     "ignore",
@@ -27,6 +29,8 @@ _TOP = (
     "focus_values",
     "bundles",
     "refusals",
+    "analyses",
+    "everyday",
 )
 
 
@@ -54,12 +58,34 @@ class FocusValue:
 
 @dataclass(frozen=True)
 class Bundle:
-    """Several metrics by one phrase, or by a metric with a word beside it ("allowance … used")."""
+    """Several metrics by one phrase, or by a metric with a word beside it ("allowance … used").
+
+    having: (metric, op, value) that rows of a breakdown meet: "over budget".
+    """
 
     metrics: tuple[str, ...]
     words: tuple[str, ...]
     of: str | None = None
     beside: tuple[str, ...] = ()
+    having: Having | None = None
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A kind of question that takes more than one query: how it is asked, and which parts of a plan it uses.
+
+    metric: what it is about when none is named. period: the words for its usual period. compares: with the one before.
+    ahead: its period may reach beyond the loaded days.
+    """
+
+    name: str
+    label: str
+    metric: str
+    period: str
+    takes: frozenset[str]
+    compares: bool
+    ahead: bool
+    words: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -78,6 +104,8 @@ class Vocabulary:
     focus_values: tuple[FocusValue, ...]
     bundles: tuple[Bundle, ...]
     refusals: tuple[Refusal, ...]
+    analyses: Mapping[str, Analysis]
+    everyday: frozenset[str]
 
     def same_concept(self, one: str, other: str) -> bool:
         """Whether two dimension names mean the same thing to people: squad and team."""
@@ -135,6 +163,7 @@ def read(folder: Path) -> Vocabulary:
                 schema_files.words(node.require("words"), node, "words"),
                 node.get("of"),
                 schema_files.words(node.get("beside", []), node, "beside"),
+                _having(node),
             )
             for node in top["bundles"]
         ),
@@ -146,7 +175,32 @@ def read(folder: Path) -> Vocabulary:
             )
             for node in top["refusals"]
         ),
+        everyday=frozenset(schema_files.words(top["everyday"], top, "everyday")),
+        analyses={one.name: one for one in map(_analysis, top["analyses"])},
     )
+
+
+def _analysis(node: Any) -> Analysis:
+    node.only(("name", "label", "metric", "period", "takes", "compares", "ahead", "words"))
+    return Analysis(
+        node.require("name"),
+        node.require("label"),
+        node.require("metric"),
+        node.require("period"),
+        frozenset(schema_files.words(node.require("takes"), node, "takes")),
+        node.get("compares") == "true",
+        node.get("ahead") == "true",
+        schema_files.words(node.require("words"), node, "words"),
+    )
+
+
+def _having(node: Any) -> Having | None:
+    if "having" not in node:
+        return None
+    found = re.fullmatch(r"(\w+) (>=|<=|>|<) (-?\d+(?:\.\d+)?)", node["having"])
+    if found is None:
+        raise node.fail(f"`having` is written like `used_percent > 100`, not {node['having']!r}.")
+    return found[1], cast(Any, found[2]), Decimal(found[3])
 
 
 def _concept(node: Any) -> Concept:

@@ -21,6 +21,7 @@ MOST_SERIES = 10
 MOST_BARS = 20
 MOST_STEPS = 8
 OTHER = "Other"
+STEP = "step"  # the column that names the steps of a change, from what was to what is
 
 Row = Sequence[Any]
 Value = Decimal | int | float
@@ -70,6 +71,8 @@ def draw(
     dimensions = [i for i, c in enumerate(columns) if c.kind == "dimension"]
     if not rows or not metrics or len(times) > 1:
         return None
+    if plan is not None and columns[0].name == STEP and len(rows) > 1:
+        return _bridge(columns, rows, metrics[0], title or "Change")
     unit = columns[metrics[0]].unit
     title = title or _title(columns[metrics[0]].name)
     title += f", only what is in {unit}" if one_of_several else ""
@@ -179,6 +182,20 @@ def _waterfall(
         labels=(_when(plan.comparison, "before"), *(name for name, _ in kept), _when(plan.period, "now")),
         series=(Series(base.title, (totals[0], *(value for _, value in kept), totals[1])),),
     )
+
+
+def _bridge(columns: Sequence[AnswerColumn], rows: Sequence[Row], metric: int, title: str) -> Chart:
+    """A change whose rows are steps already: before, one row for each step, after. The smallest steps become one."""
+    before, *steps, after = rows
+    ranked = sorted(range(len(steps)), key=lambda i: -abs(float(steps[i][metric])))
+    kept = sorted(ranked) if len(steps) <= MOST_STEPS + 1 else sorted(ranked[:MOST_STEPS])
+    moves = [(_text(steps[i][0]), steps[i][metric]) for i in kept]
+    rest = [steps[i][metric] for i in range(len(steps)) if i not in kept]
+    if rest:
+        moves.append((f"{OTHER} ({len(rest)})", _sum(rest)))
+    shown = [(_text(before[0]), before[metric]), *moves, (_text(after[0]), after[metric])]
+    labels, values = zip(*shown, strict=True)
+    return Chart("waterfall", title, labels, (Series(title, values),), columns[metric].unit)
 
 
 def _when(period: Period | None, otherwise: str) -> str:

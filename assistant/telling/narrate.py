@@ -5,6 +5,7 @@ Every figure passes numbers.checked: a sentence whose figures can't be traced to
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -127,7 +128,7 @@ class _Story:
     def sentences(self) -> Iterator[str]:
         metrics = self._places("metric")
         if not self.rows:
-            yield f"Nothing matches{self.scope}."
+            yield self._nothing()
             return
         if self.plan.count_groups:
             count = self.rows[0][0]
@@ -154,6 +155,12 @@ class _Story:
         yield from self._left_out()
         if self.truncated:
             yield f"Only the first {len(self.rows)} rows are shown."
+
+    def _nothing(self) -> str:
+        if self.plan.having and self.plan.dimensions:
+            asked = " and ".join(threshold_words(t, self.model) for t in self.plan.having)
+            return f"No {' or '.join(self.dimension(d) for d in self.plan.dimensions)} has {asked}{self.scope}."
+        return f"Nothing matches{self.scope}."
 
     def _single(self, metrics: Sequence[int]) -> str:
         row = self.rows[0]
@@ -209,6 +216,8 @@ class _Story:
         what = f"the {direction} {self.subject.lower()}{self.scope}"
         if len(self.rows) == 1:
             return f"{self.name(self.rows[0])} had {what}: {self.shown(self.rows[0], metric)}."
+        if any(c.name == "currency" for c in self.columns):
+            return f"{what[:1].upper()}{what[1:]}, in each currency: {listed}."
         return f"The {self._counted} with {what}: {listed}."
 
     @property
@@ -238,6 +247,13 @@ class _Story:
             moved, before = self._moved(row, change, percent), self.shown(row, previous)
             now = self.shown(row, current)
             yield f"{self.subject} {self.was} {now}{self.scope}, {moved} from {before} in {self.before}."
+            return
+        if not self.plan.dimensions:  # one row a currency
+            listed = " and ".join(
+                f"{self.shown(row, current)}, {self._moved(row, change, percent)} from {self.shown(row, previous)}"
+                for row in self.rows
+            )
+            yield f"{self.subject} {self.was} {listed} in {self.before}{self._filters}."
             return
         sums = self._total(current), self._total(previous)
         if all(sums) and not self.plan.limit and not self.plan.having:
@@ -299,7 +315,7 @@ class _Story:
 
 def an(words: str) -> str:
     """`an account`, `a team`."""
-    return f"an {words}" if words[:1].lower() in "aeiou" else f"a {words}"
+    return f"an {words}" if re.match("(?i)[aeiou](?!ni|s[ae]|u)", words) else f"a {words}"
 
 
 def _bucket(value: Any, grain: Grain | None) -> str:

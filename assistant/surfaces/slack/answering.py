@@ -175,6 +175,7 @@ class Answering:
 def around(answer: Answer, desk: Desk, note: str | None = None) -> Extras:
     """What stands around an answer, but for its picture."""
     plan, model = answer.plan, desk.assistant.warehouse.model
+    plan = None if plan and plan.analysis else plan  # what an analysis could be instead is not known
     chips = changes.chips(plan, model, desk.now(plan)) if plan else []
     return Extras(
         cells=shown.cells(answer),

@@ -175,11 +175,9 @@ def _small(answer: Answer, extras: Extras, shown: int) -> list[str]:
 
 def _buttons(answer: Answer, extras: Extras) -> list[Block]:
     blocks: list[Block] = []
-    compared = answer.plan is not None and answer.plan.comparison is not None
     asks: list[Any] = [
-        # The parts of a change by their size are why it changed.
         ButtonElement(
-            text=_plain(words(f"Why: {c.label[:1].lower()}{c.label[1:]}" if compared and _by(c) else c.label, 75)),
+            text=_plain(words(c.label, 75)),
             action_id=f"change:{c.key}"[:255],
             value=answer.answer_id,
         )
@@ -203,7 +201,3 @@ def _buttons(answer: Answer, extras: Extras) -> list[Block]:
         negative_button=FeedbackButtonObject(text="Not helpful", value="down", accessibility_label="It did not help"),
     )
     return [*blocks, ActionsBlock(elements=tools), ContextActionsBlock(elements=[judge])]
-
-
-def _by(change: Change) -> bool:
-    return change.key.startswith("by:")
