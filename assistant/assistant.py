@@ -36,7 +36,7 @@ from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model import SemanticModel
 from assistant.semantics.verified import Verified
 from assistant.sql import compile as sql_compile
-from assistant.sql import guard, lints, roles, scan
+from assistant.sql import guard, lints, policy, roles, scan
 from assistant.sql.roles import Roles
 from assistant.sql.scan import Scan
 from assistant.telling import narrate, numbers
@@ -77,7 +77,7 @@ class Assistant:
         self.ledger = Ledger(config.ledger_path)
         self._warehouse: Warehouse | None = None
         self._accesses: dict[tuple[str, str | None], Access] = {}
-        self._lexicons: dict[tuple[str, str | None], Lexicon] = {}
+        self._lexicons: dict[tuple[Any, ...], Lexicon] = {}
         self._sizes: dict[tuple[str, str | None, str], int] = {}
 
     # --- the warehouse ----------------------------------------------------------------------------
@@ -118,17 +118,22 @@ class Assistant:
             self._sizes.clear()
         return self._warehouse
 
-    def access(self, user: str | None) -> Access:
-        """What this user may see. Raises Refused for a user that is not listed, or whose policy can't be read."""
+    def access(self, user: str | None, readers: Sequence[str] = ()) -> Access:
+        """What this user, and every one of the readers too, may see.
+
+        Raises Refused for one that is not listed, or whose policy can't be read.
+        """
+        if readers:
+            return policy.intersection([self.access(one) for one in dict.fromkeys((user, *readers))])
         house = self.warehouse
         key = (house.catalog.data_version, user)
         if key not in self._accesses:
             self._accesses[key] = user_access(user, house, self.limits, self.roles)
         return self._accesses[key]
 
-    def books(self, user: str | None, today: date | None = None) -> Books:
+    def books(self, user: str | None, today: date | None = None, readers: Sequence[str] = ()) -> Books:
         """What an analysis reads with, as this user. Raises Refused for a user that is not listed."""
-        house, access = self.warehouse, self.access(user)
+        house, access = self.warehouse, self.access(user, readers)
         return Books(
             house=house,
             access=access,
@@ -139,8 +144,9 @@ class Assistant:
         )
 
     def _lexicon(self, house: Warehouse, access: Access) -> Lexicon:
-        """The words that this user knows, kept until the next load."""
-        key = (house.catalog.data_version, access.user)
+        """The words that whoever sees this much knows, kept until the next load."""
+        seen = ((t.name, t.predicate, t.columns) for t in access.tables.values())
+        key = (house.catalog.data_version, access.note is None, *seen)
         if key not in self._lexicons:
             self._lexicons[key] = visible(house, access, self._run_sql)
         return self._lexicons[key]
@@ -176,11 +182,11 @@ class Assistant:
     def _answer(self, question: Question, answer_id: str) -> Answer:
         clock = _Clock()
         house = self.warehouse
-        access = self.access(question.user)
+        access = self.access(question.user, question.readers)
         today = question.today or datetime.now(UTC).date()
         context = Context(
             today=today,
-            previous=self.ledger.last_plan(question.thread, question.user),
+            previous=self.ledger.last_plan(question.thread, question.user, bool(question.readers)),
             reporting=self.config.reporting_currency,
         )
 
@@ -235,7 +241,7 @@ class Assistant:
     ) -> Answer:
         """The report of an analysis: more than one statement, each through the guard."""
         plan = reading.plan
-        books = self.books(question.user, question.today)
+        books = self.books(question.user, question.today, question.readers)
         found = analyses.answer(plan, books)
         clock.lap("execute")
         kept = [c.name not in found.wide for c in found.columns]
@@ -347,9 +353,9 @@ class Assistant:
 
     # --- statements ------------------------------------------------------------------------------------
 
-    def check(self, text: str, user: str | None = None) -> CheckedQuery:
+    def check(self, text: str, user: str | None = None, readers: Sequence[str] = ()) -> CheckedQuery:
         """Only validates, with FinOps lints as warnings. Raises GuardRefusal."""
-        checked = guard.check(text, self.access(user))
+        checked = guard.check(text, self.access(user, readers))
         return replace(checked, warnings=lints.find(text, len(self.warehouse.catalog.currencies)))
 
     def estimate(self, checked: CheckedQuery, user: str | None = None) -> Scan:
@@ -358,15 +364,15 @@ class Assistant:
         return scan.estimate(checked, access, {name: self._table(name, house, access) for name in checked.tables})
 
     def _table(self, name: str, house: Warehouse, access: Access) -> scan.Table:
-        key = (house.catalog.data_version, access.user, name)
+        key = (house.catalog.data_version, access.tables[name].predicate, name)
         if key not in self._sizes:
             self._sizes[key] = int(self._run_sql(f"SELECT count(*) FROM {name}", access).rows[0][0])
         dataset = next((d for d in house.model.datasets.values() if d.loaded_from == name), None)
         return scan.Table(self._sizes[key], dataset.time if dataset else None, house.catalog.days.get(name))
 
-    def run(self, text: str, user: str | None = None) -> tuple[CheckedQuery, Rows]:
-        """Validates, applies the user's row policy, runs."""
-        checked = self.check(text, user)
+    def run(self, text: str, user: str | None = None, readers: Sequence[str] = ()) -> tuple[CheckedQuery, Rows]:
+        """Validates, applies the row policy of the user and the readers, runs."""
+        checked = self.check(text, user, readers)
         return checked, self.engine.run(checked, owner=user)
 
     def close(self) -> None:

@@ -39,6 +39,18 @@ class Config(BaseSettings):
     llm_month_tokens: int | None = Field(None, description="Everybody's tokens in a month.")
     llm_month_usd: Decimal | None = Field(None, description="Everybody's money for models in a month.")
 
+    slack_bot_token: SecretStr | None = Field(None, description="Slack: the bot's token, xoxb-…")
+    slack_app_token: SecretStr | None = Field(None, description="Slack: the app's token, xapp-…, for Socket Mode.")
+    slack_signing_secret: SecretStr | None = Field(None, description="Slack: signs what arrives in HTTP mode.")
+    slack_base_url: str = Field("https://slack.com/api/", description="Slack: where its Web API is.")
+    slack_web_url: str | None = Field(None, description="The web chat's address, for links to more; none when absent.")
+    slack_shared_channels: tuple[str, ...] = Field(
+        (), description="Ids (JSON list) of channels shared with other companies where answers may appear."
+    )
+    slack_public_channels: bool = Field(
+        True, description="Answer in public channels too, which people who are no members of them can read."
+    )
+
     @property
     def has_llm(self) -> bool:
         return bool(self.llm_model and (self.llm_base_url or self.llm_api_key))

@@ -107,6 +107,8 @@ def _visible_values(house: Warehouse, access: Access, run: Callable[[str, Access
     for (table, field), values in by_field.items():
         if table not in access.tables:
             continue
+        if ("Tags" if field in keys else field) not in {c.name for c in access.tables[table].columns}:
+            continue
         column = f"Tags['{keys[field].replace(chr(39), chr(39) * 2)}']" if field in keys else f'"{field}"'
         rows = run(f"SELECT DISTINCT {column} AS value FROM {table} WHERE {column} IS NOT NULL", unlimited)
         seen = {str(r[0]) for r in rows.rows}

@@ -20,13 +20,18 @@ from pydantic import BaseModel, ConfigDict
 
 @dataclass(frozen=True)
 class Question:
-    """What a person asked; `user` None is the local operator, who has no row policy."""
+    """What a person asked; `user` None is the local operator, who has no row policy.
+
+    readers: the others who will read the answer, as in a chat channel. It holds only what every one of them and
+    the user may see, and it may continue what any of them asked in the thread.
+    """
 
     text: str
     user: str | None = None
     thread: str | None = None
     today: date | None = None
     planner: Literal["auto", "local", "llm"] = "auto"
+    readers: tuple[str, ...] = ()
 
 
 # --- the plan: pydantic, because a language model may write one --------------------------------
@@ -163,7 +168,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Access:
-    """What one user may see: open tables, and closed ones with the reason."""
+    """What one user may see: open tables, and closed ones with the reason. `user` "": several readers at once."""
 
     tables: Mapping[str, TableAccess]
     closed: Mapping[str, str] = field(default_factory=dict)

@@ -39,6 +39,15 @@ def warehouse(tmp_path: Path) -> Path:
     return build(tmp_path / "costs.duckdb")
 
 
+def test_many_threads_open_one_warehouse_at_once(warehouse: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        for _ in range(6):
+            opened = list(threads.map(lambda _: open_locked(warehouse, Limits()), range(8)))
+            assert {c.execute("SELECT current_setting('lock_configuration')").fetchone() for c in opened} == {(True,)}
+            for connection in opened:
+                connection.close()
+
+
 @pytest.fixture
 def engine(warehouse: Path) -> Iterator[DuckDBEngine]:
     engine = DuckDBEngine(warehouse)

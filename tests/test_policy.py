@@ -16,6 +16,7 @@ from assistant import evaluation
 from assistant.assistant import Assistant
 from assistant.config import Config
 from assistant.errors import Refused
+from assistant.sql import policy
 from assistant.telling.answer_object import to_dict
 from assistant.values import Answer, Question
 from assistant.warehouse.publish import writing
@@ -112,6 +113,75 @@ def test_a_user_that_is_not_listed_is_refused(user: str, tarnbrook: Assistant) -
     assert not answer.rows
     with pytest.raises(Refused):
         tarnbrook.run("SELECT 1 AS n", user)
+
+
+# --- several readers at once ----------------------------------------------------------------------------
+
+ROOMS = [("mara", "teo"), ("lina", "teo", "mara"), ("avery", "rita"), ("fen", "avery")]
+
+
+@pytest.mark.parametrize("room", ROOMS, ids="-".join)
+def test_readers_together_see_what_each_of_them_may(
+    room: tuple[str, ...], tarnbrook: Assistant, check_for: CheckFor
+) -> None:
+    allowed = " AND ".join(f"({USERS.get(user, 'TRUE')})" for user in room)
+    for case in CASES["questions"]:
+        answers = [
+            tarnbrook.ask(Question(case["question"], user, None, TODAY, readers=room)) for user in (room[0], room[-1])
+        ]
+        names, rows = check_for("tarnbrook")(case["sql"].format(allowed=f"({allowed})"))
+        for answer in answers:
+            assert answer.status == "answered", f"{case['question']}: {answer.error or answer.clarify}"
+            problem = evaluation.difference(answer, names, rows, False, None)
+            assert not problem, f"{case['question']}: {problem}"
+
+
+def test_readers_whose_rows_exclude_each_other_see_none(tarnbrook: Assistant) -> None:
+    for case in CASES["questions"]:
+        answer = tarnbrook.ask(Question(case["question"], "mara", None, TODAY, readers=("noor",)))
+        assert all(value in (None, 0) for row in answer.rows for value in row), case["question"]
+
+
+def test_readers_together_have_the_tables_that_all_have(tarnbrook: Assistant) -> None:
+    access = tarnbrook.access("rita", ("rita", "noor"))
+    assert [*access.tables] == ["cost_and_usage"]
+    assert access.limits.seconds == min(tarnbrook.access(u).limits.seconds for u in ("rita", "noor"))
+    said = " ".join([access.note or "", *access.closed.values()])
+    assert "Retail" not in said
+    assert "Orion" not in said
+    assert policy.sees_more(tarnbrook.access("rita"), access)
+    assert not policy.sees_more(tarnbrook.access("fen"), tarnbrook.access("fen", ("fen", "avery")))
+
+
+def test_readers_together_know_the_words_that_all_know(tarnbrook: Assistant) -> None:
+    alone = tarnbrook.ask(Question("cost of Payments last month", "mara", None, TODAY))
+    never = tarnbrook.ask(Question("cost of Zzyzxqua last month", "mara", None, TODAY, readers=("noor",)))
+    together = tarnbrook.ask(Question("cost of Payments last month", "mara", None, TODAY, readers=("noor",)))
+    assert alone.status == "answered"
+    assert together.status == "clarify"
+    assert str(together.clarify) == str(never.clarify).replace("Zzyzxqua", "Payments")
+
+
+def test_an_analysis_for_several_readers_reads_what_all_of_them_may(tarnbrook: Assistant) -> None:
+    question = "why did cost change in February 2026"
+    one, other = (tarnbrook.ask(Question(question, user, None, TODAY)) for user in ("mara", "teo"))
+    together = tarnbrook.ask(Question(question, "mara", None, TODAY, readers=("teo",)))
+    assert {a.status for a in (one, other, together)} == {"answered"}
+    assert len({a.answer for a in (one, other, together)}) == 3
+    assert together.answer == tarnbrook.ask(Question(question, "teo", None, TODAY, readers=("mara",))).answer
+
+
+def test_one_reader_that_is_not_listed_is_enough_to_refuse(tarnbrook: Assistant) -> None:
+    answer = tarnbrook.ask(Question("cost last month", "mara", None, TODAY, readers=("noor", "nobody")))
+    assert (answer.status, answer.rows) == ("refused", ())
+
+
+def test_readers_continue_each_other(tarnbrook: Assistant) -> None:
+    room = ("mara", "avery")
+    tarnbrook.ask(Question("cost by region in January 2026", "mara", "room", TODAY, readers=room))
+    continued = tarnbrook.ask(Question("and by provider?", "avery", "room", TODAY, readers=room))
+    assert continued.period
+    assert continued.period.start == date(2026, 1, 1)
 
 
 # --- what can't be seen does not exist ----------------------------------------------------------------

@@ -22,11 +22,12 @@ import yaml
 
 from assistant.assistant import Assistant
 from assistant.config import Config
+from assistant.desk import briefing, changes, shown
+from assistant.desk.desk import Desk, StoppableEngine, stoppable
 from assistant.engines.sandbox import Sandbox
 from assistant.errors import AssistantError, Refused
 from assistant.surfaces.cli import serving
-from assistant.surfaces.web import briefing, changes, passwords, payload
-from assistant.surfaces.web.desk import Desk, StoppableEngine, stoppable
+from assistant.surfaces.web import passwords, payload
 from assistant.surfaces.web.gate import Gate
 from assistant.surfaces.web.settings import WebSettings
 from assistant.telling.table import to_csv, to_xlsx
@@ -179,7 +180,7 @@ def test_sql_that_the_guard_refuses_is_refused_in_words(desk: Desk) -> None:
 
 @pytest.mark.parametrize("case", TEXTS, ids=lambda case: case["words"])
 def test_words_of_the_data_are_no_markup(case: dict[str, str]) -> None:
-    assert payload.text(case["words"]).replace(payload.WORD_JOINER, "␣") == case["markdown"]
+    assert payload.text(case["words"]).replace(shown.WORD_JOINER, "␣") == case["markdown"]
 
 
 def test_nothing_ends_a_block_of_code() -> None:
@@ -188,9 +189,9 @@ def test_nothing_ends_a_block_of_code() -> None:
 
 def test_an_unknown_word_is_replaced_by_the_option() -> None:
     asked = Answer("clarify", "1", "spend on atlas last month", clarify=Clarification("I don't know “Atlas”. Which?"))
-    assert payload.choice(asked, r"Atl\1s") == r"spend on Atl\1s last month"
+    assert shown.choice(asked, r"Atl\1s") == r"spend on Atl\1s last month"
     whole = Answer("clarify", "1", "cost", clarify=Clarification("Which cost?", ("billed cost",)))
-    assert payload.choice(whole, "billed cost") == "billed cost"
+    assert shown.choice(whole, "billed cost") == "billed cost"
 
 
 def test_the_steps_of_an_answer_have_content(desk: Desk) -> None:

@@ -21,6 +21,8 @@ GRACE_SECONDS = 1.0
 # Fetching some types imports Python modules, which a confined thread could not read any more.
 WARM_UP = "SELECT now(), uuid(), 1.5::DECIMAL(18, 6), DATE '2026-01-01', INTERVAL 1 DAY, TIME '10:00', MAP {'a': 1}"
 
+_opening = threading.Lock()  # one that opens and one that is not yet locked would find each other's settings changed
+
 
 def open_locked(
     path: Path, limits: Limits, threads: int = 2, spill_to: Path | None = None
@@ -48,23 +50,24 @@ def open_locked(
     if spill_to:
         config["async_threads"] = 0  # they would start with the connection, before anything confines them
     try:
-        connection = duckdb.connect(str(path), read_only=True, config=config)
-        if connection.execute("SELECT current_setting('lock_configuration')").fetchall() == [(True,)]:
-            return connection
-        connection.execute("SET GLOBAL TimeZone = 'UTC'")
-        if spill_to:  # In the configuration above it would be accepted, and ignored.
-            connection.execute(f"SET max_temp_directory_size = '{limits.temp_mb}MiB'")
-        connection.execute(WARM_UP).fetchall()
-        confined = spill_to is not None and forbid_files(but=spill_to)
-        if not confined:
-            connection.execute("SET temp_directory = ''")
-        # Threads inherit the confinement of the one that starts them, so they start only now.
-        connection.execute(f"SET threads = {threads}")
-        connection.execute("SET enable_external_access = false")
-        if not confined:
-            # Else a statement could still read the warehouse file itself and write its .wal.
-            connection.execute("SET disabled_filesystems = 'LocalFileSystem'")
-        connection.execute("SET lock_configuration = true")
+        with _opening:
+            connection = duckdb.connect(str(path), read_only=True, config=config)
+            if connection.execute("SELECT current_setting('lock_configuration')").fetchall() == [(True,)]:
+                return connection
+            connection.execute("SET GLOBAL TimeZone = 'UTC'")
+            if spill_to:  # In the configuration above it would be accepted, and ignored.
+                connection.execute(f"SET max_temp_directory_size = '{limits.temp_mb}MiB'")
+            connection.execute(WARM_UP).fetchall()
+            confined = spill_to is not None and forbid_files(but=spill_to)
+            if not confined:
+                connection.execute("SET temp_directory = ''")
+            # Threads inherit the confinement of the one that starts them, so they start only now.
+            connection.execute(f"SET threads = {threads}")
+            connection.execute("SET enable_external_access = false")
+            if not confined:
+                # Else a statement could still read the warehouse file itself and write its .wal.
+                connection.execute("SET disabled_filesystems = 'LocalFileSystem'")
+            connection.execute("SET lock_configuration = true")
     except duckdb.Error as error:
         raise unopened(error, path) from None
     return connection

@@ -86,18 +86,18 @@ class Ledger:
                 connection.execute(f"INSERT INTO answers ({', '.join(_COLUMNS)}) VALUES ({marks})", values)
                 connection.commit()
 
-    def last_plan(self, thread: str | None, user: str | None) -> QueryPlan | None:
-        """The plan of the thread's last answer to this user; another user's thread is not continued."""
+    def last_plan(self, thread: str | None, user: str | None, shared: bool = False) -> QueryPlan | None:
+        """The plan of the thread's last answer to this user; another user's thread is continued only when shared."""
         if not thread:
             return None
-        if (thread, user) in self._memory:
+        if not shared and (thread, user) in self._memory:
             return self._memory[thread, user]
         with self._open() as connection:
             if connection is not None:
                 row = connection.execute(
-                    "SELECT plan FROM answers WHERE thread = ? AND user IS ? AND plan IS NOT NULL "
+                    "SELECT plan FROM answers WHERE thread = ? AND (? OR user IS ?) AND plan IS NOT NULL "
                     "AND status = 'answered' ORDER BY rowid DESC LIMIT 1",
-                    (thread, user),
+                    (thread, shared, user),
                 ).fetchone()
                 if row:
                     return QueryPlan.model_validate_json(row[0])

@@ -6,6 +6,8 @@ A policy holds in every table that has its dimension; a table that lacks it is c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
 from operator import eq
 
 from assistant.semantics.catalog import Catalog
@@ -47,6 +49,51 @@ def access(
         closed["users"] = "only administrators see the list of users"
     note = f"you see {words} only" if policy else None
     return Access(tables=tables, closed=closed, user=user, role=role, note=note, limits=limits)
+
+
+def intersection(accesses: Sequence[Access]) -> Access:
+    """What every one of these users may see: rows that all predicates allow, columns and tables that all have.
+
+    It names nobody's policy, for a policy names values that the others must not know of.
+    """
+    if len(accesses) == 1:
+        return accesses[0]
+    names = [name for name in accesses[0].tables if all(name in one.tables for one in accesses)]
+    known = {name for one in accesses for name in (*one.tables, *one.closed)}
+    limited = any(one.note for one in accesses)
+    return Access(
+        tables={name: _common([one.tables[name] for one in accesses]) for name in names},
+        closed=dict.fromkeys(sorted(known - {*names}), "not every reader of this answer may see it"),
+        user="",
+        role=accesses[0].role if len({one.role for one in accesses}) == 1 else "analyst",
+        note="only what every reader of this answer may see is in it" if limited else None,
+        limits=reduce(_smaller, (one.limits for one in accesses)),
+    )
+
+
+def sees_more(one: Access, other: Access) -> bool:
+    """Whether the first may see a table, a column or rows that the second may not; sure only when it says no."""
+    for name, table in one.tables.items():
+        less = other.tables.get(name)
+        if less is None or less.predicate != table.predicate or not {*table.columns} <= {*less.columns}:
+            return True
+    return False
+
+
+def _common(tables: Sequence[TableAccess]) -> TableAccess:
+    predicates = sorted({table.predicate for table in tables if table.predicate is not None})
+    shared = set(tables[0].columns).intersection(*(table.columns for table in tables))
+    joined = predicates[0] if len(predicates) == 1 else " AND ".join(f"({p})" for p in predicates) or None
+    return replace(tables[0], columns=tuple(c for c in tables[0].columns if c in shared), predicate=joined)
+
+
+def _smaller(one: Limits, other: Limits) -> Limits:
+    return Limits(
+        seconds=min(one.seconds, other.seconds),
+        memory_mb=min(one.memory_mb, other.memory_mb),
+        temp_mb=min(one.temp_mb, other.temp_mb),
+        rows=min(one.rows, other.rows),
+    )
 
 
 def _shortcuts(table: str, catalog: Catalog) -> dict[str, str]:

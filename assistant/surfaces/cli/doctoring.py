@@ -64,4 +64,13 @@ def examine(config: Config) -> int:
         )
     else:
         click.echo("     language model: none; questions are read by the local planner, at no tokens")
+    if config.slack_bot_token is None:
+        click.echo("     Slack: not set up (docs/slack.md)")
+    elif find_spec("slack_sdk") is None:
+        line(False, "Slack: the bot is not installed", "pip install 'askcost[slack]'")
+    else:
+        from assistant.surfaces.slack.checks import checks
+
+        for check in checks(config, assistant):
+            line(check.good, check.what, check.then)
     return 0 if ok else 1

@@ -231,6 +231,19 @@ def serve(host: str, port: int, today: datetime | None, warehouse: Path | None) 
 
 
 @main.command()
+@click.option("--http", is_flag=True, help="Listen for Slack's requests instead of Socket Mode.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on, with --http.")
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="The port, with --http.")
+@click.option("--today", type=DATE, help="The day that “today” means.")
+@warehouse_option
+def slack(http: bool, host: str, port: int, today: datetime | None, warehouse: Path | None) -> None:
+    """Run the Slack bot. Example: askcost slack."""
+    from assistant.surfaces.cli import slacking
+
+    sys.exit(slacking.serve(configuration(warehouse), http, host, port, today.date() if today else None))
+
+
+@main.command()
 @click.argument("user")
 @click.password_option()
 @warehouse_option

@@ -102,9 +102,9 @@ def listen(config: Config, settings: WebSettings, host: str, port: int, today: d
     import uvicorn
 
     from assistant.assistant import Assistant
+    from assistant.desk import briefing
+    from assistant.desk.desk import Desk, StoppableEngine
     from assistant.engines.sandbox import Sandbox
-    from assistant.surfaces.web import briefing
-    from assistant.surfaces.web.desk import Desk, StoppableEngine
     from assistant.surfaces.web.page import application
     from assistant.values import Limits
 

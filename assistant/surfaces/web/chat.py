@@ -12,9 +12,10 @@ from chainlit.element import Element, ElementType
 from chainlit.types import ThreadDict
 from chainlit.user import PersistedUser, User
 
+from assistant.desk import briefing, shown
+from assistant.desk.desk import Desk, stoppable
 from assistant.errors import AssistantError
-from assistant.surfaces.web import briefing, payload
-from assistant.surfaces.web.desk import Desk, stoppable
+from assistant.surfaces.web import payload
 from assistant.values import Answer
 
 LOCAL = "local"  # the operator of a server that listens on this machine only
@@ -104,7 +105,7 @@ class Chat:
 
     async def _show(self, answer: Answer, original: str | None = None) -> None:
         if answer.status == "clarify" and answer.clarify:
-            options = [{"label": o, "text": payload.choice(answer, o)} for o in answer.clarify.options]
+            options = [{"label": o, "text": shown.choice(answer, o)} for o in answer.clarify.options]
             await choices(answer.clarify.question, options)
         elif answer.status != "answered":
             await self._refuse(answer)
@@ -124,7 +125,7 @@ class Chat:
         if original:
             props["difference"] = await asyncio.to_thread(payload.difference, self.desk, answer, original, who())
         elements: list[Element] = [cl.CustomElement(name="Answer", props=props, display="inline")]
-        if payload.picture(answer, self.desk) is not None:
+        if shown.picture(answer, self.desk) is not None:
             url = f"/answers/{answer.answer_id}/chart"
             elements.insert(0, ChartElement(name="chart", url=url, mime="application/json", display="inline"))
         await send(payload.text(answer.answer), elements)

@@ -17,10 +17,11 @@ from chainlit.user import PersistedUser, User
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 
+from assistant.desk import shown
+from assistant.desk.desk import Desk, Recalled
 from assistant.errors import AssistantError
 from assistant.surfaces.web import history, payload, sign_in
 from assistant.surfaces.web.chat import Chat, name_of
-from assistant.surfaces.web.desk import Desk, Recalled
 from assistant.surfaces.web.gate import Gate
 from assistant.surfaces.web.passwords import Passwords
 from assistant.surfaces.web.settings import LOOPBACK, WebSettings, beside
@@ -62,18 +63,18 @@ async def panel(asked: Answered) -> Response:
 
 @routes.get("/answers/{answer_id}/chart")
 async def chart(asked: Answered) -> Response:
-    drawn = payload.picture(asked.recalled.answer, asked.desk)
+    drawn = shown.picture(asked.recalled.answer, asked.desk)
     if drawn is None:
         raise HTTPException(404, "This answer has no chart.")
     answer = asked.recalled.answer
     return _private(
-        JSONResponse(to_plotly(await to_thread.run_sync(payload.with_trend, drawn, answer, asked.desk, asked.user)))
+        JSONResponse(to_plotly(await to_thread.run_sync(shown.with_trend, drawn, answer, asked.desk, asked.user)))
     )
 
 
 @routes.get("/answers/{answer_id}/lineage")
 async def lineage(asked: Answered) -> Response:
-    found = await to_thread.run_sync(payload.lineage, asked.recalled.answer, asked.desk, asked.user)
+    found = await to_thread.run_sync(shown.lineage, asked.recalled.answer, asked.desk, asked.user)
     return _private(JSONResponse(found))
 
 

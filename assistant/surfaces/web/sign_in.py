@@ -11,9 +11,9 @@ import chainlit as cl
 from anyio import to_thread
 from starlette.datastructures import Headers
 
+from assistant.desk.desk import Desk
 from assistant.errors import AssistantError
 from assistant.surfaces.web.chat import LOCAL
-from assistant.surfaces.web.desk import Desk
 from assistant.surfaces.web.passwords import Passwords
 from assistant.surfaces.web.settings import WebSettings
 

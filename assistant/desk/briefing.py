@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
+from assistant.desk.desk import Desk
 from assistant.errors import AssistantError
-from assistant.surfaces.web.desk import Desk
 from assistant.values import Answer
 
 LOADED = re.compile(r"\s*Data is loaded up to [^.]*\.$")

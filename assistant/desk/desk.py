@@ -1,4 +1,4 @@
-"""Desk: where the web's questions are put, and where given answers are found again. Knows no browser.
+"""Desk: where people's questions are put, and where given answers are found again. Knows no surface.
 
 Rows are remembered for the newest answers only; an older answer is made again from its record, under what its
 reader may see now.
@@ -18,13 +18,13 @@ from typing import Any, TypeVar
 
 from ulid import ULID
 
-from assistant.assistant import Assistant, check_planned
+from assistant.assistant import Assistant, _Clock, check_planned
+from assistant.desk import changes
+from assistant.desk.changes import Change
 from assistant.engines.engine import Engine
 from assistant.errors import AssistantError, Clarify, Refused
 from assistant.semantics.calendar import Now
 from assistant.sql import compile as sql_compile
-from assistant.surfaces.web import changes
-from assistant.surfaces.web.changes import Change
 from assistant.values import (
     Answer,
     AnswerColumn,
@@ -77,7 +77,7 @@ class Recalled:
 
 
 class Desk:
-    """Answers for people at browsers. `today` fixes the day for demonstrations; None is the real one."""
+    """Answers for people at browsers and in chats. `today` fixes the day for demonstrations; None is the real one."""
 
     def __init__(self, assistant: Assistant, today: date | None = None) -> None:
         self.assistant = assistant
@@ -90,9 +90,9 @@ class Desk:
     def today(self) -> date:
         return self._today or datetime.now(UTC).date()
 
-    def ask(self, text: str, user: str | None, thread: str | None) -> Answer:
-        """One answer to a question in words."""
-        return self._keep(self.assistant.ask(Question(text, user, thread, self.today)))
+    def ask(self, text: str, user: str | None, thread: str | None, readers: tuple[str, ...] = ()) -> Answer:
+        """One answer to a question in words. `readers`: as in Question, here and below."""
+        return self._keep(self.assistant.ask(Question(text, user, thread, self.today, readers=readers)))
 
     def peek(self, text: str, user: str | None) -> Answer:
         """An answer outside any conversation, by the local planner only: it costs no tokens."""
@@ -111,14 +111,19 @@ class Desk:
             self._made[key] = made
         return made
 
-    def change(self, answer_id: str, key: str, user: str | None, thread: str | None) -> Answer:
+    def change(
+        self, answer_id: str, key: str, user: str | None, thread: str | None, readers: tuple[str, ...] = ()
+    ) -> Answer:
         """The answer of `answer_id` with one thing changed. Raises Refused when there is no such change."""
-        found = self.offered(answer_id, key, user)
-        return self._keep(self._recorded(found.plan, Question(found.words, user, thread, self.today)))
+        found = self.offered(answer_id, key, user, thread, readers)
+        question = Question(found.words, user, thread, self.today, readers=readers)
+        return self._keep(self._recorded(found.plan, question))
 
-    def offered(self, answer_id: str, key: str, user: str | None) -> Change:
+    def offered(
+        self, answer_id: str, key: str, user: str | None, thread: str | None = None, readers: tuple[str, ...] = ()
+    ) -> Change:
         """The change of that key. Raises Refused when that answer has none such."""
-        plan = self.recall(answer_id, user).answer.plan
+        plan = self.recall(answer_id, user, thread, readers).answer.plan
         found = changes.find(key, plan, self.assistant.warehouse.model, self.now(plan)) if plan else None
         if found is None:
             raise Refused("This change can't be made to that answer any more; ask in words instead.")
@@ -149,26 +154,38 @@ class Desk:
         self.assistant.ledger.record(answer, self.assistant.surface, self.assistant.warehouse.catalog.data_version)
         return self._keep(answer)
 
-    def recall(self, answer_id: str, user: str | None) -> Recalled:
-        """An answer that was given to this very user. Raises Refused when there is none."""
+    def recall(
+        self, answer_id: str, user: str | None, thread: str | None = None, readers: tuple[str, ...] = ()
+    ) -> Recalled:
+        """An answer that was given to this very user; with readers, one of their thread, made anew for who they are
+        now. Raises Refused when there is none."""
         with self._lock:
             held = self._recent.get(answer_id)
-        if held is not None and held.user == user:
+        if held is not None and held.user == user and not readers:
             return Recalled(held)
-        record = next(iter(self.assistant.ledger.answers(answer_id)), None)
-        if record is None or record["user"] != user or record["status"] != "answered":
-            raise Refused("There is no such answer, or it was not given to you.")
-        question = Question(record["question"], user, record["thread"], self.today)
+        record = self.record(answer_id, user, thread, readers)
+        question = Question(record["question"], user, record["thread"], self.today, readers=readers)
         if record["plan"]:
             answer = self._planned(QueryPlan.model_validate(record["plan"]), question, answer_id)
         else:
-            checked, rows = self.assistant.run(record["sql"], user)
+            checked, rows = self.assistant.run(record["sql"], user, readers)
             columns = tuple(_column(n, t) for n, t in zip(rows.columns, rows.types, strict=True))
             answer = Answer(
                 "answered", answer_id, question.text, columns=columns, rows=rows.rows, sql=checked.sql, planner="sql"
             )
         version = self.assistant.warehouse.catalog.data_version
-        return Recalled(self._keep(replace(answer, user=user)), record["data_version"] != version)
+        answer = replace(answer, user=user, thread=record["thread"])
+        return Recalled(answer if readers else self._keep(answer), record["data_version"] != version)
+
+    def record(
+        self, answer_id: str, user: str | None, thread: str | None = None, readers: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
+        """What the audit holds of an answer that `recall` would find. Raises Refused when there is none."""
+        found = next(iter(self.assistant.ledger.answers(answer_id)), None)
+        theirs = found is not None and (found["thread"] == thread if readers else found["user"] == user)
+        if found is None or not theirs or found["status"] != "answered":
+            raise Refused("There is no such answer, or it was not given to you.")
+        return found
 
     def aside(self, plan: QueryPlan, user: str | None) -> Answer:
         """The rows of a plan that nobody asked for, such as a trend beside a number. Raises AssistantError."""
@@ -197,7 +214,9 @@ class Desk:
     def _planned(self, plan: QueryPlan, question: Question, answer_id: str) -> Answer:
         """As Assistant._answer does, from a plan that is there already."""
         core = self.assistant
-        house, access = core.warehouse, core.access(question.user)
+        if plan.analysis is not None:
+            return core._analysed(question, answer_id, Reading(plan, 1.0), "local", _Clock())
+        house, access = core.warehouse, core.access(question.user, question.readers)
         statement = sql_compile.compile(plan, house.model, house.catalog, core.vocabulary.calendar.fiscal_start)
         rows = core.engine.run(check_planned(statement.tree, access), owner=question.user)
         told = core._told(question, answer_id, Reading(plan, 1.0), statement, rows, house, access)

@@ -70,6 +70,9 @@ def chips(plan: QueryPlan, model: SemanticModel, now: Now) -> list[Chip]:
 def follow_ups(plan: QueryPlan, model: SemanticModel) -> list[Change]:
     """At most four next questions that make sense for this answer."""
     found: list[Change] = []
+    if plan.comparison and not (plan.dimensions or plan.grain or plan.having or plan.share):
+        why = plan.model_copy(update={"analysis": "why"})
+        found.append(Change("why", "Why did it change?", "why did it change", why))
     if plan.period and not plan.comparison and not plan.series_change and not plan.grain:
         before = calendar.shifted(plan.period, "prior")
         label = f"Compare with {calendar.label(before)}"
