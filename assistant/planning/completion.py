@@ -173,6 +173,18 @@ def _tables(partial: Partial, lexicon: Lexicon, access: Access) -> dict[str, str
     return tables
 
 
+def whole_schema_tokens(access: Access) -> int:
+    """What the usual design sends with every question, without the question: every table and column of the user.
+
+    Characters ÷ 4.
+    """
+    tables = (
+        f"CREATE TABLE {name} ({', '.join(f'{c.name} {c.type}' for c in table.columns)})"
+        for name, table in access.tables.items()
+    )
+    return len("\n".join((prompt("sql.md"), *tables))) // 4
+
+
 # --- narration -----------------------------------------------------------------------------------------
 
 

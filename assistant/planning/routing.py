@@ -6,14 +6,13 @@ Knows no prompt. A kept plan is found again only for the same words, day, data, 
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from assistant.errors import AssistantError, Clarify, Refused
+from assistant.errors import AssistantError, Clarify, LedgerError, Refused
 from assistant.planning import completion, local, partial
 from assistant.planning.completion import Check, Statement
 from assistant.planning.local import Context, Run, Uncovered
@@ -94,7 +93,7 @@ def _by_model(route: Route, meter: Meter, words: tuple[str, ...]) -> Routed:
     if isinstance(found, Statement):
         return Routed(found, "sql")
     _keep(meter, key, found)
-    return Routed(found, "llm")
+    return Routed(replace(found, assumptions=(*found.assumptions, *meter.warnings)), "llm")
 
 
 def _key(route: Route, meter: Meter) -> str:
@@ -118,12 +117,12 @@ def _kept(meter: Meter, key: str) -> Reading | None:
     try:
         text = meter.desk.spend.plan(key)
         return _READING.validate_json(text) if text else None
-    except (sqlite3.Error, OSError, ValidationError):
+    except (LedgerError, ValidationError):
         return None
 
 
 def _keep(meter: Meter, key: str, reading: Reading) -> None:
     try:
         meter.desk.spend.keep(key, _READING.dump_json(reading).decode())
-    except (sqlite3.Error, OSError):
+    except LedgerError:
         return  # the next one asks again
