@@ -329,6 +329,9 @@ class Assistant:
 
     def close(self) -> None:
         self.engine.close()
+        self.ledger.close()
+        if self.desk is not None:
+            self.desk.spend.store.close()
 
 
 def check_planned(tree: Expr, access: Access) -> CheckedQuery:

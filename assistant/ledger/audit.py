@@ -28,6 +28,9 @@ class Ledger:
         self._memory: dict[tuple[str, str | None], QueryPlan] = {}
         self.problem: str | None = None
 
+    def close(self) -> None:
+        self._store.close()
+
     def _run(self, statement: str, **values: Any) -> list[dict[str, Any]]:
         try:
             with self._store.transaction() as run:

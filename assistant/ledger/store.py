@@ -27,9 +27,11 @@ _TURN = 7_273_465_266
 
 
 class Store(Protocol):
-    """`transaction` commits when it ends well. Raises LedgerError."""
+    """`transaction` commits when it ends well. Raises LedgerError. What was closed opens again when it is used."""
 
     def transaction(self) -> AbstractContextManager[Run]: ...
+
+    def close(self) -> None: ...
 
 
 def of(config: Config) -> Store:
@@ -62,6 +64,12 @@ class File:
                     yield run
         except (sqlite3.Error, OSError) as error:
             raise LedgerError(f"The ledger {self._path} can't be used: {error}") from None
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -121,6 +129,12 @@ class Postgres:
             # the database's own words, never the URL, which may hold a password
             reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
             raise LedgerError(f"The ledger in PostgreSQL can't be used: {reason}") from None
+
+    def close(self) -> None:
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose()
+                self._engine = None
 
 
 def _engine(url: str) -> Any:
