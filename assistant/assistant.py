@@ -100,6 +100,8 @@ class Assistant:
         """The current version's names; read anew when a load has published another."""
         version = duckdb_engine.file_version(self.config.warehouse)
         if self._warehouse is None or self._warehouse.version != version:
+            if isinstance(self.engine, DuckDBEngine):
+                self.engine.close()  # DuckDB hands out the old file again while this process holds it open
             connection = duckdb_engine.open_locked(self.config.warehouse, self.limits)
             try:
                 self._warehouse = read_warehouse(

@@ -71,7 +71,9 @@ def test_it_remembers_calls_answers_plans_and_verdicts(ledger_at: Store) -> None
     spend.keep("key", "first")
     spend.keep("key", "second")
     ledger.record(Answer("answered", "answer-1", "cost", "thread", "ann", plan=PLAN), "cli", "v1")
-    ledger.judge("answer-1", True, "bo")
+    assert ledger.judge("answer-1", "ann", True, "spot on")
+    assert not ledger.judge("answer-1", "bo", False)
+    assert [(row["user"], row["helpful"]) for row in ledger.feedback("answer-1")] == [("ann", True)]
     again = Ledger(ledger_at)
     assert spend.plan("key") == "first"
     assert spend.tokens("answer-1").cost_usd == pytest.approx(0.0123456789)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import re
+import signal
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from assistant.config import Config
 from assistant.errors import Clarify, LedgerError, SchemaError
+from assistant.ledger import allowances
 from assistant.ledger.budget import OPERATOR, Budget, Limit, Spent
 from assistant.ledger.prices import Price, Prices, Usage
 from assistant.ledger.spend import Call, Spend, Who
@@ -105,10 +112,85 @@ def test_an_allowance_is_reserved_settled_and_granted(tmp_path: Path) -> None:
     assert budget.left(ANN)[0].left == 0
 
 
-def test_a_lease_ends(tmp_path: Path) -> None:
-    budget = Budget(spend_in(tmp_path), [Limit("user", "day", tokens=1_000)], lease_seconds=-1)
-    budget.reserve(ANN, 1_000, None)  # whoever made this was killed before the call
-    budget.reserve(ANN, 1_000, None)
+def _reserve_and_die(file: str, lease: float) -> None:
+    Budget(Spend(File(Path(file))), [Limit("user", "day", tokens=1_000)], lease).reserve(ANN, 1_000, None)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(("lease", "free"), [(600.0, False), (-1.0, True)])
+def test_a_killed_process_holds_its_share_until_its_lease_ends(tmp_path: Path, lease: float, free: bool) -> None:
+    """A lease of the past stands for one that has run out since."""
+    killed = multiprocessing.get_context("spawn").Process(
+        target=_reserve_and_die, args=(str(tmp_path / "ledger.sqlite"), lease)
+    )
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
+    budget = Budget(spend_in(tmp_path), [Limit("user", "day", tokens=1_000)], 60)
+    assert (budget.left(ANN)[0].left == 1_000) is free
+
+
+def test_an_allowance_that_only_warns_is_said_and_does_not_stop(tmp_path: Path) -> None:
+    soft = Limit("team", "month", tokens=1_000, hard=False, elsewhere_tokens=700)
+    budget = Budget(spend_in(tmp_path), [], 60)
+    assert budget.reserve(ANN, 200, None, [soft]).warnings == ()
+    warned = budget.reserve(ANN, 200, None, [soft]).warnings
+    assert len(warned) == 1
+    assert re.search(r"90% of the monthly allowance of team Core, 1,000 tokens.* resets on \d{4}-\d\d-01", warned[0])
+    assert budget.reserve(ANN, 5_000, None, [soft]).warnings
+    with pytest.raises(Spent, match="monthly allowance of team Core"):
+        budget.reserve(ANN, 200, None, [replace(soft, hard=True)])
+
+
+def test_the_warehouse_s_allowances_bind_their_user_and_team(tmp_path: Path) -> None:
+    held = duckdb.connect()
+    held.execute("CREATE TABLE token_allowances (month DATE, subject_type VARCHAR, subject VARCHAR, tokens BIGINT, "
+                 "usd DECIMAL(18,2), hard BOOLEAN)")  # fmt: skip
+    held.execute("CREATE TABLE token_usage (usage_date DATE, team VARCHAR, user_id VARCHAR, application VARCHAR, "
+                 "input_tokens BIGINT, output_tokens BIGINT, cost_usd DECIMAL(18,2))")  # fmt: skip
+    held.execute("INSERT INTO token_allowances VALUES ('2026-03-01','user','ann',5000,NULL,true), "
+                 "('2026-03-01','team','Core',NULL,20,NULL), ('2026-02-01','user','ann',1,NULL,true), "
+                 "('2026-03-01','user','o''bo',1,NULL,true)")  # fmt: skip
+    held.execute(
+        "INSERT INTO token_usage VALUES ('2026-03-02','Core','ann','Claims',100,50,1.5), "
+        "('2026-03-03','Core','ann','askcost',1000,0,9), ('2026-02-03','Core','ann','Claims',7,7,7)"
+    )
+    tables = ("token_allowances", "token_usage")
+    found = allowances.of(ANN, tables, lambda sql: held.execute(sql).fetchall(), date(2026, 3, 19))
+    assert found == (
+        Limit("user", "month", 5_000, None, True, 150, Decimal("1.5")),
+        Limit("team", "month", None, Decimal(20), False, 150, Decimal("1.5")),
+    )
+    other = allowances.of(Who("x", "o'bo"), tables, lambda sql: held.execute(sql).fetchall(), date(2026, 3, 19))
+    assert [limit.tokens for limit in other] == [1]
+    assert allowances.of(Who("x"), tables, lambda sql: held.execute(sql).fetchall()) == ()
+
+
+def test_a_ledger_of_before_the_steps_goes_on(tmp_path: Path) -> None:
+    """As askcost 0.1 made it, with a call in it."""
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as old:
+        old.executescript(
+            "CREATE TABLE model_calls (call_id TEXT PRIMARY KEY, at TEXT NOT NULL, day TEXT NOT NULL, answer_id TEXT "
+            "NOT NULL, thread TEXT, user TEXT, team TEXT, purpose TEXT NOT NULL, provider TEXT, model TEXT NOT NULL, "
+            "input INTEGER NOT NULL, cached_input INTEGER NOT NULL, cache_write INTEGER NOT NULL, output INTEGER NOT "
+            "NULL, reasoning INTEGER NOT NULL, cost_usd TEXT, price_basis TEXT NOT NULL, ms REAL NOT NULL, outcome "
+            "TEXT NOT NULL, reservation TEXT);"
+            "INSERT INTO model_calls VALUES ('c','2026-01-01','2026-01-01','a0',NULL,'ann',NULL,'planning','h','m',"
+            "7,0,0,1,0,'0.5','b',1.0,'ok',NULL);"
+        )
+    old.close()
+    spend = spend_in(tmp_path)
+    spend.record(ANN, call(Usage(input=3)))
+    assert [row["input"] for row in spend.calls()] == [7, 3]
+    with pytest.raises(LedgerError, match="append-only"), spend.store.transaction() as run:
+        run("DELETE FROM model_calls")
+
+
+def test_a_ledger_of_a_newer_askcost_is_left_alone(tmp_path: Path) -> None:
+    with spend_in(tmp_path).store.transaction() as run:
+        run("INSERT INTO ledger_version (version) VALUES (99)")
+    with pytest.raises(LedgerError, match="newer askcost"):
+        spend_in(tmp_path).calls()
 
 
 def test_the_local_operator_and_teams_have_allowances_too(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ _COLUMNS = (
     "answer_id", "at", "thread", "user", "surface", "question", "status", "understood", "plan", "sql", "row_count",
     "planner", "tokens_input", "tokens_output", "cost_usd", "data_version", "answer", "error",
 )  # fmt: skip
+LONGEST_REASON = 2_000
 _LISTED = ", ".join(f'"{name}"' for name in _COLUMNS)
 
 
@@ -38,6 +39,15 @@ class Ledger:
         except LedgerError as error:
             self.problem = str(error)
             return []
+
+    def _insert(self, table: str, row: dict[str, Any]) -> bool:
+        try:
+            with self._store.transaction() as run:
+                insert(run, table, row)
+        except LedgerError as error:
+            self.problem = str(error)
+            return False
+        return True
 
     def record(self, answer: Answer, surface: str, data_version: str) -> None:
         """Appends one answer, and remembers its plan for the thread."""
@@ -63,29 +73,39 @@ class Ledger:
             answer.answer,
             answer.error or (answer.clarify.question if answer.clarify else None),
         )
-        try:
-            with self._store.transaction() as run:
-                insert(run, "answers", dict(zip(_COLUMNS, values, strict=True)))
-        except LedgerError as error:
-            self.problem = str(error)
+        self._insert("answers", dict(zip(_COLUMNS, values, strict=True)))
 
-    def judge(self, answer_id: str, correct: bool, by: str) -> None:
-        """Somebody's word on an answer; the last one counts. Raises LedgerError."""
-        at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        row = {"answer_id": answer_id, "at": at, "correct": int(correct), "judged_by": by}
-        with self._store.transaction() as run:
-            insert(run, "verdicts", row)
+    def judge(self, answer_id: str, user: str | None, helpful: bool, reason: str = "") -> bool:
+        """Keeps what a user thinks of an answer that was given to them; False when it was not."""
+        given = self._run(
+            "SELECT 1 AS given FROM answers WHERE answer_id = :answer_id AND coalesce(\"user\", '') = :name",
+            answer_id=answer_id,
+            name=user or "",
+        )
+        row = {
+            "answer_id": answer_id, "at": datetime.now(UTC).isoformat(timespec="microseconds"), "user": user,
+            "helpful": int(helpful), "reason": reason[:LONGEST_REASON],
+        }  # fmt: skip
+        return bool(given) and self._insert("feedback", row)
+
+    def feedback(self, answer_id: str) -> list[dict[str, Any]]:
+        """What was thought of an answer, newest last."""
+        rows = self._run(
+            'SELECT at, "user", helpful, reason FROM feedback WHERE answer_id = :answer_id ORDER BY at',
+            answer_id=answer_id,
+        )
+        return [{**row, "helpful": bool(row["helpful"])} for row in rows]
 
     def months(self) -> list[dict[str, Any]]:
-        """month (its first day) → how many questions were answered, and how many of those were last judged correct.
+        """month (its first day) → how many questions were answered, and how many of those somebody last called helpful.
 
         Raises LedgerError.
         """
         with self._store.transaction() as run:
             return run(
                 "SELECT substr(a.at, 1, 7) || '-01' AS month, count(*) AS answered, "
-                "sum(CASE WHEN (SELECT v.correct FROM verdicts AS v WHERE v.answer_id = a.answer_id "
-                "ORDER BY v.at DESC LIMIT 1) = 1 THEN 1 ELSE 0 END) AS correct "
+                "sum(CASE WHEN (SELECT f.helpful FROM feedback AS f WHERE f.answer_id = a.answer_id "
+                "ORDER BY f.at DESC LIMIT 1) = 1 THEN 1 ELSE 0 END) AS correct "
                 "FROM answers AS a WHERE status = 'answered' AND surface NOT IN ('eval', 'sql') "
                 "GROUP BY substr(a.at, 1, 7) ORDER BY 1"
             )
@@ -102,16 +122,17 @@ class Ledger:
             )
         return {row["planner"]: row["answers"] for row in rows}
 
-    def last_plan(self, thread: str | None, user: str | None) -> QueryPlan | None:
-        """The plan of the thread's last answer to this user; another user's thread is not continued."""
+    def last_plan(self, thread: str | None, user: str | None, shared: bool = False) -> QueryPlan | None:
+        """The plan of the thread's last answer to this user; another user's thread is continued only when shared."""
         if not thread:
             return None
-        if (thread, user) in self._memory:
+        if not shared and (thread, user) in self._memory:
             return self._memory[thread, user]
         rows = self._run(
-            "SELECT plan FROM answers WHERE thread = :thread AND coalesce(\"user\", '') = :name AND plan IS NOT NULL "
-            "AND status = 'answered' ORDER BY at DESC, answer_id DESC LIMIT 1",
+            "SELECT plan FROM answers WHERE thread = :thread AND (:shared = 1 OR coalesce(\"user\", '') = :name) "
+            "AND plan IS NOT NULL AND status = 'answered' ORDER BY at DESC, answer_id DESC LIMIT 1",
             thread=thread,
+            shared=int(shared),
             name=user or "",
         )
         return QueryPlan.model_validate_json(rows[0]["plan"]) if rows else None

@@ -38,15 +38,15 @@ _FIRST = (
       usd TEXT NOT NULL, reason TEXT NOT NULL, granted_by TEXT NOT NULL)""",
     "CREATE TABLE IF NOT EXISTS plans (key TEXT PRIMARY KEY, at TEXT NOT NULL, reading TEXT NOT NULL)",
 )
-_VERDICTS = (
-    """CREATE TABLE verdicts (
-      answer_id TEXT NOT NULL, at TEXT NOT NULL, correct INTEGER NOT NULL, judged_by TEXT NOT NULL)""",
-    "CREATE INDEX verdicts_by_answer ON verdicts (answer_id, at)",
+_FEEDBACK = (
+    """CREATE TABLE IF NOT EXISTS feedback (
+      answer_id TEXT NOT NULL, at TEXT NOT NULL, "user" TEXT, helpful INTEGER NOT NULL, reason TEXT)""",
+    "CREATE INDEX IF NOT EXISTS feedback_by_answer ON feedback (answer_id)",
 )
 # What each step says, and the tables that nobody may change from then on.
 STEPS = (
     (_FIRST, ("answers", "model_calls", "reservations", "grants", "plans")),
-    (_VERDICTS, ("verdicts",)),
+    (_FEEDBACK, ("feedback",)),
 )
 
 

@@ -224,14 +224,22 @@ def _partial_reply(error: Exception) -> Reply:
     if isinstance(error, openai.APITimeoutError):
         raise Failed("timeout", down=True, billed=True) from None
     if isinstance(error, openai.APIConnectionError):
-        never = type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout")
-        raise Failed("no connection", again=True, down=True, billed=not never) from None
+        raise Failed("no connection", again=True, down=True, billed=not _never_connected(error)) from None
     if isinstance(error, openai.APIStatusError):
         down = error.status_code >= 500
         spent = getattr(error, "code", None) == "insufficient_quota"
         again = down or (error.status_code in (408, 409, 429) and not spent)
         raise Failed(f"HTTP {error.status_code}", again, down, _wait(error.response.headers)) from None
     raise Failed("unreadable reply", again=True, down=True, billed=True) from None
+
+
+def _never_connected(error: BaseException | None) -> bool:
+    """Whether a cause is a connection that was not made (its HTTP library's own error): then nothing was sent."""
+    while error is not None:
+        if type(error).__name__ in ("ConnectError", "ConnectTimeout"):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:

@@ -24,14 +24,14 @@ Reply = dict[str, Any]
 def serve(schemas: Path, port: int, wait: Callable[[], object]) -> int:
     """Answers until `wait` returns or is interrupted; prints every prompt and reply."""
     known = words(schemas)
-    with ProtocolServer(lambda request: _shown(request, known), port) as server:
-        click.echo(f"A demo model, {NAME}, listens on {server.url}. In another terminal:")
-        click.echo(f"  export ASKCOST_LLM_BASE_URL={server.url} ASKCOST_LLM_MODEL={NAME}")
-        click.echo('  askcost ask "which teams are splurging this month"')
-        try:
+    try:
+        with ProtocolServer(lambda request: _shown(request, known), port) as server:
+            click.echo(f"A demo model, {NAME}, listens on {server.url}. In another terminal:")
+            click.echo(f"  export ASKCOST_LLM_BASE_URL={server.url} ASKCOST_LLM_MODEL={NAME}")
+            click.echo('  askcost ask "which teams are splurging this month"')
             wait()
-        except KeyboardInterrupt:
-            click.echo()
+    except KeyboardInterrupt:
+        click.echo()
     return 0
 
 

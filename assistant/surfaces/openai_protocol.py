@@ -55,9 +55,7 @@ def _handler(reply: Callable[[Request], Step]) -> type[BaseHTTPRequestHandler]:
             step = reply({**request, "path": self.path})
             time.sleep(step.get("hang", 0))
             streamed = bool(request.get("stream")) and step.get("status", 200) == 200 and "body" not in step
-            body = (
-                _stream(step, request) if streamed else step.get("body") or json.dumps(_whole(step, request)).encode()
-            )
+            body = _stream(step, request) if streamed else step.get("body") or _whole(step, request)
             try:
                 self.send_response(step.get("status", 200))
                 self.send_header("Content-Type", "text/event-stream" if streamed else "application/json")

@@ -92,7 +92,7 @@ def _names(config: Config) -> Names:
         return Names()
     finally:
         assistant.close()
-    if COSTS not in house.catalog.tables:
+    if COSTS not in house.catalog.days:
         return Names()
     team, application = _spelled("team", house), _spelled("application", house)
     return Names(team.get("tag"), team.get("column"), application.get("tag"), application.get("column"))
@@ -100,9 +100,9 @@ def _names(config: Config) -> Names:
 
 def _spelled(word: str, house: Warehouse) -> dict[str, str]:
     """The tag key or the column that "by <word>" means in the charges; neither when it means nothing there."""
-    days = house.catalog.days.get(COSTS)
+    newest = house.catalog.days[COSTS].last
     try:
-        plan = local.read(f"cost by {word}", house.lexicon, Context(days.last if days else date.max)).plan
+        plan = local.read(f"cost by {word} on {newest}", house.lexicon, Context(newest)).plan
         dimension = house.model.dimensions[plan.dataset][plan.dimensions[0]]
     except (AssistantError, LookupError):
         return {}
