@@ -212,6 +212,7 @@ class Assistant:
                 access=access,
                 run=run,
                 check=lambda text: check_written(text, access, house),
+                fits=lambda plan: check_planned(self._compiled(plan, house).tree, access),
                 meter=talk,
             )
         )
@@ -280,8 +281,11 @@ class Assistant:
         asked = tokens != Tokens() and answer.status != "answered"
         return replace(answer, tokens=tokens, planner="llm" if asked else answer.planner)
 
+    def _compiled(self, plan: QueryPlan, house: Warehouse) -> sql_compile.Statement:
+        return sql_compile.compile(plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
+
     def _run(self, plan: QueryPlan, house: Warehouse, access: Access) -> tuple[Sequence[AnswerColumn], Rows]:
-        statement = sql_compile.compile(plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
+        statement = self._compiled(plan, house)
         return statement.columns, self.engine.run(check_planned(statement.tree, access))
 
     def _run_sql(self, text: str, access: Access) -> Rows:

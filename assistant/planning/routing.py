@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from assistant.errors import AssistantError, Clarify, LedgerError, Refused
 from assistant.planning import completion, local, partial
-from assistant.planning.completion import Check, Statement
+from assistant.planning.completion import Check, Fits, Statement
 from assistant.planning.local import Context, Run, Uncovered
 from assistant.planning.meter import Meter, Unavailable
 from assistant.semantics.lexicon import Lexicon
@@ -42,6 +42,7 @@ class Route:
     access: Access
     run: Run
     check: Check
+    fits: Fits
     meter: Meter | None
 
 
@@ -89,7 +90,7 @@ def _by_model(route: Route, meter: Meter, words: tuple[str, ...]) -> Routed:
     if kept is not None:
         return Routed(kept, "cache")
     part = partial.of(route.question.text, words, route.lexicon, route.context, route.access)
-    found = completion.complete(part, route.lexicon, route.context, route.access, meter, route.check)
+    found = completion.complete(part, route.lexicon, route.context, route.access, meter, route.check, route.fits)
     if isinstance(found, Statement):
         return Routed(found, "sql")
     _keep(meter, key, found)
