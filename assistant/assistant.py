@@ -8,13 +8,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any, Literal
 
 from sqlglot import Expr
 from ulid import ULID
 
+from assistant.analysis import analyses
+from assistant.analysis.books import Books
 from assistant.config import Config
 from assistant.engines import duckdb_engine
 from assistant.engines.duckdb_engine import DuckDBEngine
@@ -35,8 +37,9 @@ from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model import SemanticModel
 from assistant.semantics.verified import Verified
 from assistant.sql import compile as sql_compile
-from assistant.sql import guard, lints, roles
-from assistant.sql.roles import Role
+from assistant.sql import guard, lints, roles, scan
+from assistant.sql.roles import Roles
+from assistant.sql.scan import Scan
 from assistant.telling import narrate, numbers
 from assistant.telling.understood import understood
 from assistant.values import (
@@ -76,6 +79,7 @@ class Assistant:
         self._warehouse: Warehouse | None = None
         self._accesses: dict[tuple[str, str | None], Access] = {}
         self._lexicons: dict[tuple[str, str | None], Lexicon] = {}
+        self._sizes: dict[tuple[str, str | None, str], int] = {}
 
     # --- the warehouse ----------------------------------------------------------------------------
 
@@ -92,7 +96,7 @@ class Assistant:
         return verified.read(self.config.schemas)
 
     @cached_property
-    def roles(self) -> dict[str, Role]:
+    def roles(self) -> Roles:
         return roles.read(self.config.schemas)
 
     @property
@@ -114,6 +118,7 @@ class Assistant:
                 connection.close()
             self._accesses.clear()
             self._lexicons.clear()
+            self._sizes.clear()
         return self._warehouse
 
     def access(self, user: str | None) -> Access:
@@ -123,6 +128,18 @@ class Assistant:
         if key not in self._accesses:
             self._accesses[key] = user_access(user, house, self.limits, self.roles)
         return self._accesses[key]
+
+    def books(self, user: str | None, today: date | None = None) -> Books:
+        """What an analysis reads with, as this user. Raises Refused for a user that is not listed."""
+        house, access = self.warehouse, self.access(user)
+        return Books(
+            house=house,
+            access=access,
+            engine=lambda checked: self.engine.run(checked, owner=user),
+            today=today or datetime.now(UTC).date(),
+            schemas=self.config.schemas,
+            fiscal=self.vocabulary.calendar.fiscal_start,
+        )
 
     def _lexicon(self, house: Warehouse, access: Access) -> Lexicon:
         """The words that this user knows, kept until the next load."""
@@ -223,6 +240,8 @@ class Assistant:
             told = replace(answer, understood=UNDERSTOOD_SQL, answer=UNVERIFIED, assumptions=warned)
             return replace(told, planner="sql", confidence=0.4)
         reading = routed.read
+        if reading.plan.analysis is not None:
+            return self._analysed(question, answer_id, reading, routed.planner, clock)
         statement = sql_compile.compile(reading.plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
         checked = check_planned(statement.tree, access)
         clock.lap("guard")
@@ -232,6 +251,36 @@ class Assistant:
         answer = self._narrated(replace(answer, planner=routed.planner), talk)
         clock.lap("narrate")
         return replace(answer, timings_ms=clock.laps)
+
+    def _analysed(
+        self, question: Question, answer_id: str, reading: Reading, planner: routing.Planner, clock: _Clock
+    ) -> Answer:
+        """The report of an analysis: more than one statement, each through the guard."""
+        plan = reading.plan
+        books = self.books(question.user, question.today)
+        found = analyses.answer(plan, books)
+        clock.lap("execute")
+        kept = [c.name not in found.wide for c in found.columns]
+        columns = tuple(c for c, keep in zip(found.columns, kept, strict=True) if keep)
+        rows = tuple(tuple(v for v, keep in zip(row, kept, strict=True) if keep) for row in found.rows)
+        label = self.vocabulary.analyses[plan.analysis or ""].label
+        note = (books.access.note,) if books.access.note else ()
+        return Answer(
+            status="answered",
+            answer_id=answer_id,
+            question=question.text,
+            understood=f"{label} · {understood(plan, books.house.model)}",
+            answer=" ".join(found.sentences),
+            columns=columns,
+            rows=rows,
+            period=plan.period,
+            sql=";\n\n".join(books.statements),
+            planner=planner,
+            confidence=reading.confidence,
+            assumptions=(*reading.assumptions, *found.notes, *note),
+            plan=plan,
+            timings_ms=clock.laps,
+        )
 
     def _of_sql(
         self,
@@ -327,6 +376,18 @@ class Assistant:
         """Only validates, with FinOps lints as warnings. Raises GuardRefusal."""
         checked = guard.check(text, self.access(user))
         return replace(checked, warnings=lints.find(text, len(self.warehouse.catalog.currencies)))
+
+    def estimate(self, checked: CheckedQuery, user: str | None = None) -> Scan:
+        """What the statement is going to read, estimated from the rows that the user sees."""
+        house, access = self.warehouse, self.access(user)
+        return scan.estimate(checked, access, {name: self._table(name, house, access) for name in checked.tables})
+
+    def _table(self, name: str, house: Warehouse, access: Access) -> scan.Table:
+        key = (house.catalog.data_version, access.user, name)
+        if key not in self._sizes:
+            self._sizes[key] = int(self._run_sql(f"SELECT count(*) FROM {name}", access).rows[0][0])
+        dataset = next((d for d in house.model.datasets.values() if d.loaded_from == name), None)
+        return scan.Table(self._sizes[key], dataset.time if dataset else None, house.catalog.days.get(name))
 
     def run(self, text: str, user: str | None = None) -> tuple[CheckedQuery, Rows]:
         """Validates, applies the user's row policy, runs."""

@@ -5,7 +5,7 @@ Keeps nothing and answers nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from assistant.semantics.catalog import Catalog
 from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model import SemanticModel
 from assistant.sql import policy, roles
-from assistant.sql.roles import Role
+from assistant.sql.roles import Roles, Sight
 from assistant.values import Access, Filter, Limits, Rows
 
 
@@ -43,42 +43,51 @@ def read_warehouse(
     return Warehouse(version, held, bound, Lexicon(bound, held, words))
 
 
-def user_access(user: str | None, house: Warehouse, limits: Limits, known: Mapping[str, Role]) -> Access:
+def user_access(user: str | None, house: Warehouse, limits: Limits, known: Roles) -> Access:
     """The Access of one user. Raises Refused for unknown users and unreadable policies."""
     if user is None:
         return policy.access(house.model, house.catalog, limits)
     row = next((r for r in house.catalog.small.get("users", ()) if str(r["user"]) == user), None)
     if row is None:
         raise Refused(f"{user!r} is not in the list of users; an administrator can add them with `askcost load`.")
-    words = str(row.get("row_policy") or "").strip()
-    filters: tuple[Filter, ...] = ()
-    if words:
-        try:
-            filters = local.filters(words, house.lexicon)
-        except AssistantError as error:
-            raise Refused(f"The row policy of {user!r} can't be read, so nothing is shown: {error}") from None
     name = str(row.get("role") or "analyst")
-    role = known.get(name, Role(limits))
+    sights = (Sight(user, row_policy=str(row.get("row_policy") or "").strip()), *known.sights(row))
+    hidden: dict[str, list[str]] = {}
+    for table, columns in (pair for sight in sights for pair in sight.hidden.items()):
+        hidden.setdefault(table, []).extend(columns)
     return policy.access(
         house.model,
         house.catalog,
-        role.limits,
+        known.roles[name].limits if name in known.roles else limits,
         user=user,
         role=name,
-        hidden=role.hidden,
-        policy=filters,
-        words=words,
+        hidden=hidden,
+        policy=tuple(one for sight in sights for one in _policy(sight, house)),
+        words=", and ".join(dict.fromkeys(sight.row_policy for sight in sights if sight.row_policy)),
         same=house.lexicon.vocabulary.same_concept,
     )
 
 
+def _policy(sight: Sight, house: Warehouse) -> tuple[Filter, ...]:
+    """A row policy in words → its conditions. Raises Refused: a typo neither opens nor closes anything silently."""
+    if not sight.row_policy:
+        return ()
+    try:
+        return local.filters(sight.row_policy, house.lexicon)
+    except AssistantError as error:
+        raise Refused(f"The row policy of {sight.name!r} can't be read, so nothing is shown: {error}") from None
+
+
 def check_policies(read: catalog.Reader, config: Config) -> None:
-    """Raises Refused when a loaded user's row policy names something that is not in the data."""
+    """Raises Refused when the row policy of a user, a role or a group names what is not in the data."""
     house = read_warehouse(read, model.read(config.schemas), vocabulary.read(config.schemas))
     if "cost_and_usage" not in house.catalog.tables:
         return
+    known = roles.read(config.schemas)
+    for sight in known.policies:
+        _policy(sight, house)
     for row in house.catalog.small.get("users", ()):
-        user_access(str(row["user"]), house, Limits(), roles.read(config.schemas))
+        user_access(str(row["user"]), house, Limits(), known)
 
 
 def visible(house: Warehouse, access: Access, run: Callable[[str, Access], Rows]) -> Lexicon:

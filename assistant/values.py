@@ -93,7 +93,8 @@ class QueryPlan(Frozen):
     `part` holds the filters that make the part of a share ("what share of AI is OpenAI": the
     whole keeps `filters`, the part adds `part`). `limit_per` ranks within each value of the named
     dimension. `count_groups` returns only how many groups are left ("how many services cost more than
-    $5k"). `series_change` compares every bucket of `grain` with the one before it.
+    $5k"). `series_change` compares every bucket of `grain` with the one before it. `analysis` names what is
+    made of it in assistant/analysis/, in more than one query: "why", "chargeback".
     """
 
     dataset: str
@@ -113,6 +114,7 @@ class QueryPlan(Frozen):
     having: tuple[Threshold, ...] = ()
     count_groups: bool = False
     currency: str | None = None
+    analysis: str | None = None
 
 
 @dataclass(frozen=True)

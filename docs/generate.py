@@ -25,7 +25,7 @@ def reference() -> str:
 def _commands() -> list[str]:
     lines = ["## Commands\n"]
     for name, command in sorted(cli.commands.items()):
-        context = click.Context(command, info_name=f"askcost {name}", max_content_width=100)
+        context = click.Context(command, info_name=f"askcost {name}", **cli.context_settings)
         lines += [f"### askcost {name}\n", "```text", command.get_help(context), "```\n"]
     return lines
 

@@ -15,12 +15,12 @@ from conftest import AssistantFor, CheckFor, WarehouseOf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assistant.analysis import chargeback
 from assistant.assistant import Assistant
 from assistant.config import Config
 from assistant.errors import Clarify, Refused
 from assistant.finops.allocation import Chargeback, Cost, Rule, allocate
-from assistant.surfaces import economics
-from assistant.surfaces.cli import economics as cli
+from assistant.surfaces.cli import reports
 from assistant.warehouse.load import load
 
 CASES = yaml.safe_load((Path(__file__).parent / "cases" / "finops_allocation.yaml").read_text(encoding="utf-8"))
@@ -122,7 +122,7 @@ DAYS = "ChargePeriodStart >= TIMESTAMP '2026-02-01' AND ChargePeriodStart < TIME
 
 def test_a_companys_month_follows_its_rules(assistant_for: AssistantFor, check_for: CheckFor) -> None:
     assistant = assistant_for("tarnbrook")
-    _, result = economics.chargeback(assistant, MONTH, None, None)
+    _, result = chargeback.chargeback(assistant.books(None), MONTH, None)
     check = check_for("tarnbrook")
     rule = f"CASE WHEN {NETWORK} THEN 'network' WHEN {WATCHING} THEN 'watching' WHEN {TAX} THEN 'tax' ELSE 'own' END"
     squad = assistant.warehouse.model.dimension("cost_and_usage", "squad").expression
@@ -147,7 +147,7 @@ def test_a_companys_month_follows_its_rules(assistant_for: AssistantFor, check_f
 
 
 def test_currencies_of_a_company_stay_apart(assistant_for: AssistantFor, check_for: CheckFor) -> None:
-    _, result = economics.chargeback(assistant_for("tarnbrook_multi"), MONTH, None, None)
+    _, result = chargeback.chargeback(assistant_for("tarnbrook_multi").books(None), MONTH, None)
     rows = check_for("tarnbrook_multi")(
         f"SELECT BillingCurrency, sum(EffectiveCost) FROM cost_and_usage WHERE {DAYS} GROUP BY 1"
     )[1]
@@ -157,33 +157,33 @@ def test_currencies_of_a_company_stay_apart(assistant_for: AssistantFor, check_f
 
 def test_rules_are_not_open_under_a_row_policy(assistant_for: AssistantFor) -> None:
     with pytest.raises(Refused, match="row policy"):
-        economics.chargeback(assistant_for("tarnbrook"), MONTH, None, "noor")
+        chargeback.chargeback(assistant_for("tarnbrook").books("noor"), MONTH, None)
 
 
 def test_a_month_that_is_not_loaded_is_refused(assistant_for: AssistantFor) -> None:
     with pytest.raises(Refused, match="2031"):
-        economics.chargeback(assistant_for("tarnbrook"), date(2031, 1, 1), None, None)
+        chargeback.chargeback(assistant_for("tarnbrook").books(None), date(2031, 1, 1), None)
 
 
 def test_json_csv_and_table_hold_the_same(
     warehouse_of: WarehouseOf, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     config = Config(warehouse=warehouse_of("tarnbrook"), ledger=tmp_path / "l.sqlite")
-    assert cli.chargeback(config, MONTH, None, None, None, "json") == 0
+    reports.show(chargeback.report(reports.books(config, None), MONTH, None, None), "json")
     answer = json.loads(capsys.readouterr().out)
     column = [c["name"] for c in answer["columns"]]
     total = sum(Decimal(str(row[column.index("total")])) for row in answer["rows"])
     assert total == sum(Decimal(str(t["source"])) for t in answer["totals"])
-    assert cli.chargeback(config, MONTH, None, None, None, "csv") == 0
+    reports.show(chargeback.report(reports.books(config, None), MONTH, None, None), "csv")
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
     assert sum(Decimal(row["total"]) for row in rows) == total
-    assert cli.chargeback(config, MONTH, None, "payments", None, "table") == 0
+    reports.show(chargeback.report(reports.books(config, None), MONTH, None, "payments"), "table")
     statement = capsys.readouterr().out
     assert "Statement of Payments" in statement
     assert "by fixed weights" in statement
     assert "by direct cost" in statement
     with pytest.raises(Clarify):
-        cli.chargeback(config, MONTH, None, "Zebra", None, "table")
+        chargeback.report(reports.books(config, None), MONTH, None, "Zebra")
 
 
 # --- rules that change, and rules that can't be -----------------------------------------------------------------------
@@ -230,7 +230,7 @@ def test_a_newer_rule_replaces_the_older_from_its_day_on(small: Path) -> None:
         'Common,service = Common Room,fixed,crew,"{""Red"": 1}",2026-09-10\n'
         'Common,service = Common Room,fixed,crew,"{""Blue"": 1}",2026-09-20\n',
     )
-    _, result = economics.chargeback(assistant, None, None, None)
+    _, result = chargeback.chargeback(assistant.books(None), None, None)
     assert _borne(result, "USD") == {"Red": [60, 30], "Blue": [40, 30]}
     assert result.totals[0].unallocated == 30
 
@@ -240,7 +240,7 @@ def test_the_first_rule_that_matches_wins(small: Path) -> None:
         small,
         "Common,service = Common Room,proportional,crew,,\nAll,service category = Compute,direct,crew,,\n",
     )
-    _, result = economics.chargeback(assistant, date(2026, 9, 1), "crew", None)
+    _, result = chargeback.chargeback(assistant.books(None), date(2026, 9, 1), "crew")
     assert _borne(result, "USD") == {"Red": [60, 54], "Blue": [40, 36]}
 
 
@@ -253,12 +253,12 @@ def test_the_first_rule_that_matches_wins(small: Path) -> None:
 )
 def test_a_rule_that_names_nothing_is_refused_by_its_number(small: Path, rules: str, problem: str) -> None:
     with pytest.raises(Refused, match=problem):
-        economics.chargeback(_with_rules(small, rules), None, "crew", None)
+        chargeback.chargeback(_with_rules(small, rules).books(None), None, "crew")
 
 
 def test_without_rules_only_direct_costs_are_shown(warehouse_of: WarehouseOf, assistant_for: AssistantFor) -> None:
     assistant = assistant_for("focus_sample")
     key = assistant.warehouse.lexicon.dimension_labels("cost_and_usage")[0]
-    _, result = economics.chargeback(assistant, None, key, None)
+    _, result = chargeback.chargeback(assistant.books(None), None, key)
     assert all(t.allocated == 0 and t.direct + t.unallocated == t.source for t in result.totals)
     assert any("only direct costs" in note for note in result.notes)

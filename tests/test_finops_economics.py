@@ -14,14 +14,15 @@ from conftest import AssistantFor, CheckFor, WarehouseOf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assistant.analysis import carbon as carbon_analysis
+from assistant.analysis import unit_costs
 from assistant.config import Config
 from assistant.errors import Clarify, Refused
 from assistant.finops import carbon, gpus, unit_cost
 from assistant.finops.carbon import Energy, Factor
 from assistant.finops.gpus import Asset
 from assistant.finops.unit_cost import Month
-from assistant.surfaces import economics
-from assistant.surfaces.cli import economics as cli
+from assistant.surfaces.cli import reports
 from assistant.values import Question
 
 CASES = yaml.safe_load((Path(__file__).parent / "cases" / "finops_unit_cost.yaml").read_text(encoding="utf-8"))
@@ -79,7 +80,7 @@ def test_volume_and_rate_effects_add_up_to_the_change(
 
 def test_a_companys_unit_costs_are_its_costs_over_its_volumes(assistant_for: AssistantFor, check_for: CheckFor) -> None:
     assistant = assistant_for("demo")
-    found = economics.unit_costs(assistant, "loan", None, None, None, None)
+    found = unit_costs.unit_costs(assistant.books(None), "loan", None, None, None)
     rows = check_for("demo")(
         "SELECT b.month, (SELECT sum(EffectiveCost) FROM cost_and_usage WHERE BillingCurrency = 'USD' AND "
         "date_trunc('month', ChargePeriodStart) = b.month AND Tags['application'] IN ('Loan Origination', "
@@ -97,8 +98,9 @@ def test_the_command_and_the_question_give_the_same_unit_costs(
     assistant_for: AssistantFor, warehouse_of: WarehouseOf, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     config = Config(warehouse=warehouse_of("demo"), ledger=tmp_path / "l.sqlite")
-    change = cli.Change((date(2026, 1, 1), date(2026, 3, 1)))
-    assert cli.unit_cost(config, "loan", None, date(2026, 1, 1), date(2026, 10, 1), change, None, "json") == 0
+    change = unit_costs.Change((date(2026, 1, 1), date(2026, 3, 1)))
+    books = reports.books(config, None)
+    reports.show(unit_costs.report(books, "loan", None, date(2026, 1, 1), date(2026, 10, 1), change), "json")
     answer = json.loads(capsys.readouterr().out)
     asked = assistant_for("demo").ask(Question("cost per loan by month this year", today=date(2026, 10, 15)))
     assert [[row[0], row[3]] for row in answer["rows"]] == [[str(month), value] for month, value in asked.rows]
@@ -108,7 +110,7 @@ def test_the_command_and_the_question_give_the_same_unit_costs(
 
 def test_a_metric_that_is_not_loaded_is_asked_back(assistant_for: AssistantFor) -> None:
     with pytest.raises(Clarify) as caught:
-        economics.unit_costs(assistant_for("demo"), "parcels", None, None, None, None)
+        unit_costs.unit_costs(assistant_for("demo").books(None), "parcels", None, None, None)
     assert "loans processed" in caught.value.options
 
 
@@ -153,7 +155,7 @@ def test_a_companys_carbon_is_that_of_the_question(company: str, assistant_for: 
     assistant = assistant_for(company)
     last = assistant.warehouse.catalog.days["gpu_usage"].last
     start = (last.replace(day=1) - timedelta(days=1)).replace(day=1)
-    found, _ = economics.carbon_of(assistant, start, last.replace(day=1), None, None)
+    found, _ = carbon_analysis.carbon_of(assistant.books(None), start, last.replace(day=1), None)
     question = f"energy and carbon by cluster in {start:%B %Y}"
     answer = assistant.ask(Question(question, today=last + timedelta(days=1)))
     names = [c.name for c in answer.columns]
@@ -170,7 +172,7 @@ def test_a_companys_carbon_is_that_of_the_question(company: str, assistant_for: 
 
 def test_the_fleets_carbon_is_not_open_under_a_row_policy(assistant_for: AssistantFor) -> None:
     with pytest.raises(Refused, match="row policy"):
-        economics.carbon_of(assistant_for("demo"), None, None, None, "rhea.collins")
+        carbon_analysis.carbon_of(assistant_for("demo").books("rhea.collins"), None, None, None)
 
 
 # --- own GPUs --------------------------------------------------------------------------------------------------------

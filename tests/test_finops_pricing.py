@@ -15,13 +15,14 @@ from conftest import AssistantFor, CheckFor, WarehouseOf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assistant.analysis import pricing, token_habits
+from assistant.analysis.allowances import allowances_of
 from assistant.config import Config
 from assistant.errors import Clarify, LoadError, Refused
 from assistant.finops import allowances, estimate, tokens
 from assistant.finops.allowances import Allowance
 from assistant.finops.estimate import ModelRates, Rates, Spread
 from assistant.finops.tokens import Habit, Limits, Usage
-from assistant.surfaces import pricing
 from assistant.surfaces.cli import pricing as cli
 
 FOLDER = Path(__file__).parent / "cases"
@@ -193,11 +194,11 @@ def test_a_companys_usage_repriced_on_its_own_model_is_what_it_paid(
         "SELECT model, sum(cost_usd) FROM token_usage WHERE usage_date BETWEEN DATE '2026-09-01' AND DATE '2026-09-30' "
         "GROUP BY model ORDER BY 2 DESC"
     )[1]
-    month, found, _ = pricing.move(assistant, model, model, None, {}, None)
+    month, found, _ = token_habits.move(assistant.books(None), model, model, None, {})
     assert month == date(2026, 9, 1)
     assert (found.before, found.after, found.paid) == (pytest.approx(paid), pytest.approx(paid), paid)
     with pytest.raises(Clarify):
-        pricing.move(assistant, "no-such-model", model, None, {}, None)
+        token_habits.move(assistant.books(None), "no-such-model", model, None, {})
 
 
 # --- waste -----------------------------------------------------------------------------------------------------------
@@ -237,7 +238,7 @@ def test_good_habits_and_small_savings_are_left_alone() -> None:
 
 
 def test_a_companys_waste_is_sorted_and_never_above_what_it_paid(assistant_for: AssistantFor) -> None:
-    _, found, _ = pricing.waste(assistant_for("demo"), date(2026, 9, 1), None)
+    _, found, _ = token_habits.waste(assistant_for("demo").books(None), date(2026, 9, 1))
     assert [f.saving for f in found] == sorted((f.saving for f in found), reverse=True)
     assert found
     assert all(0 < f.saving <= (f.habit.usage.cost or 0) for f in found)
@@ -260,10 +261,8 @@ def test_allowances(case: dict[str, Any]) -> None:
 
 def test_people_see_their_own_allowance_and_the_teams(assistant_for: AssistantFor) -> None:
     assistant = assistant_for("demo")
-    everyone = {(s.allowance.subject_type, s.allowance.subject) for s in pricing.allowances_of(assistant, None, None)}
-    seen = {
-        (s.allowance.subject_type, s.allowance.subject) for s in pricing.allowances_of(assistant, None, "tomas.beck")
-    }
+    everyone = {(s.allowance.subject_type, s.allowance.subject) for s in allowances_of(assistant.books(None), None)}
+    seen = {(s.allowance.subject_type, s.allowance.subject) for s in allowances_of(assistant.books("tomas.beck"), None)}
     assert {kind for kind, _ in everyone} == {"team", "user"}
     assert seen == {(kind, subject) for kind, subject in everyone if kind == "team"}
 
@@ -272,7 +271,7 @@ def test_own_gpus_stand_beside_the_api(assistant_for: AssistantFor, check_for: C
     assistant = assistant_for("demo")
     workload = {"requests_per_day": 1000, "input_tokens": 900, "output_tokens": 100}
     choice = estimate.price(pricing.design_of({"workloads": [workload]}), PRICES, "big", SPREAD, DAYS)
-    found = {one.cluster: one for one in pricing.own_gpus(assistant, choice, Decimal(700), None)}
+    found = {one.cluster: one for one in pricing.own_gpus(assistant.books(None), choice, Decimal(700))}
     rows = check_for("demo")(
         "SELECT cluster, (capex_usd - salvage_usd) / useful_life_months + facility_usd_per_month + staff_usd_per_month "
         "+ gpu_count * 24 * 30 * power_kw_per_gpu * pue * electricity_usd_per_kwh, gpu_count FROM gpu_fleet"

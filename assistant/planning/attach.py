@@ -163,6 +163,16 @@ class _Attacher:
                 self._unit(i, span)
             case "currency":
                 self.amounts.currency(i, meaning)
+            case "analysis":
+                self._analysis(span, meaning)
+
+    def _analysis(self, span: Span, meaning: Meaning) -> None:
+        if self.draft.analysis not in (None, meaning.names[0]):
+            self.draft.unknown.append(span.text)  # two analyses in one question
+            return
+        self.draft.analysis = meaning.names[0]
+        if self.sentence.lexicon.vocabulary.analyses[meaning.names[0]].compares:
+            self.draft.change = True
 
     def _as_number(self, i: int, span: Span) -> bool:
         if span.number is None:
@@ -394,6 +404,8 @@ class _Attacher:
             if meaning and not grouped:
                 self.draft.empties.append(EmptyUse(meaning.names, filled, self.sentence.spans[j].text))
                 self.sentence.used.add(j)
+                if j + 1 < len(self.sentence.spans) and self.sentence.is_tag(j + 1):
+                    self.sentence.used.add(j + 1)  # "carries a CostCenter tag"
                 return True
         k = self.sentence.before(i)
         if k is not None and self.draft.dimensions and self.sentence.spans[k].of("dimension"):

@@ -105,6 +105,7 @@ class Draft:
     against: Against | None = None
     breakdown: bool = False
     currency: str | None = None
+    analysis: str | None = None
     followup: bool = False
     adds: bool = False
     same: bool = False
@@ -133,5 +134,6 @@ class Draft:
             or self.descending is not None
             or self.thresholds
             or self.currency
+            or self.analysis
             or self.readmitted
         )

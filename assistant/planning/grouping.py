@@ -24,6 +24,12 @@ def split_by(scope: Scope, dataset: Dataset, base: QueryPlan | None) -> tuple[tu
             tuple(f"{scope.model.metric(dataset.default_metric).label} by {k}" for k in kept),
         )
     names = list(dict.fromkeys(names))
+    if dataset.scoped == "allowances" and base is None and not names and not draft.values:
+        kept = [d.label for d in scope.model.dimensions[dataset.name].values()]
+        label = scope.model.metric(dataset.default_metric).label
+        raise Clarify(
+            f"Whose {label}? They are kept by {' and by '.join(kept)}.", tuple(f"{label} by {k}" for k in kept)
+        )
     limit_per = None
     ranked = draft.descending is not None or draft.limit is not None
     if ranked and len(names) > 1:
@@ -82,5 +88,5 @@ def trend_grain(scope: Scope, dataset: Dataset) -> Grain:
     if dataset.grain == "month":
         return Grain.MONTH
     days = scope.catalog.days[dataset.loaded_from]
-    period = periods.choose(scope.draft, dataset, days, scope.today, scope.previous, Grain.DAY).period
+    period = periods.choose(scope, dataset, days, Grain.DAY).period
     return Grain.DAY if period.days <= 62 else Grain.MONTH

@@ -205,7 +205,7 @@ def _spans(tokens: Sequence[Token], words: Sequence[str], start: int, lexicon: L
 def _cost(meaning: Meaning, length: int) -> float:
     if meaning.kind == "ignore":
         return HOLLOW * length
-    if meaning.kind == "operator":
+    if meaning.kind in ("operator", "analysis"):
         return OPERATOR + meaning.cost
     if meaning.kind == "refusal":
         return OPERATOR - 0.1

@@ -50,11 +50,17 @@ def choose(scope: Scope) -> tuple[str, ...]:
     if draft.counted:
         _counted_by_id(scope)
         return tuple(n for n in names if n != COST) if not draft.metrics_listed else tuple(names)
-    if not names:
-        if scope.edits and scope.previous is not None:
-            return scope.previous.metrics
-        names = []
+    if not names and scope.draft.analysis and not _measured_before(scope):
+        names = [scope.lexicon.vocabulary.analyses[scope.draft.analysis].metric]
+    if not names and scope.edits and scope.previous is not None:
+        return scope.previous.metrics
     return tuple(names)
+
+
+def _measured_before(scope: Scope) -> bool:
+    """Whether "why?" is about the conversation's metric; waste is about tokens whatever was asked before."""
+    analysis = scope.analysis
+    return analysis is not None and "metrics" in analysis.takes and scope.edits
 
 
 def _counted_by_id(scope: Scope) -> None:

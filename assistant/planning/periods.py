@@ -7,11 +7,14 @@ from datetime import date, timedelta
 
 from assistant.errors import Clarify, Refused
 from assistant.planning.draft import Draft, TimeUse
+from assistant.planning.scope import Scope
 from assistant.semantics import calendar
 from assistant.semantics.calendar import Now, Shift
 from assistant.semantics.catalog import Days
 from assistant.semantics.model import Dataset
-from assistant.values import Grain, Period, QueryPlan
+from assistant.semantics.time_expressions import TimeExpression
+from assistant.semantics.vocabulary import Analysis
+from assistant.values import Grain, Period
 
 DEFAULT_DAYS = 30
 # A period that nobody named is only set against one of about its length: months differ by three days.
@@ -33,11 +36,12 @@ def now(today: date, days: Days) -> Now:
     return Now(today=today, first=days.first, newest=days.last)
 
 
-def choose(
-    draft: Draft, dataset: Dataset, days: Days, today: date, previous: QueryPlan | None, grain: Grain | None
-) -> Spans:
+def choose(scope: Scope, dataset: Dataset, days: Days, grain: Grain | None) -> Spans:
     """Raises Refused when no day of a period is loaded, Clarify when a date has two readings."""
+    draft, today, previous, analysis = scope.draft, scope.today, scope.previous, scope.analysis
     moment = now(today, days)
+    if analysis is not None and analysis.ahead:
+        return _ahead(scope, analysis, moment)
     mains = [t for t in draft.times if not t.versus]
     against = [t for t in draft.times if t.versus]
     assumptions: list[str] = []
@@ -67,6 +71,9 @@ def choose(
         assumptions.append(f"no period named: this {unit.value} so far, {calendar.label(period)}")
     elif previous is not None and previous.period is not None:
         period = previous.period
+    elif analysis is not None:
+        period = _usual(scope, analysis, moment)
+        assumptions.append(f"no period named: {analysis.period}, {calendar.label(period)}")
     else:
         period, note = _default(dataset, days, today, draft)
         assumptions.append(note)
@@ -110,11 +117,39 @@ def _resolve(use: TimeUse, moment: Now) -> Period:
         raise Clarify(f"Which day is “{use.text}”?", expression.ambiguous)
     if expression.future:
         raise Refused(
-            f"“{use.text}” lies in the future; forecasts are not built yet. "
+            f"“{use.text}” lies in the future; ask for a forecast, or for days that are loaded. "
             f"Charges are loaded from {moment.first} to {moment.newest}."
         )
     period = expression.resolve(moment)
     return period.model_copy(update={"words": use.text})
+
+
+def _ahead(scope: Scope, analysis: Analysis, moment: Now) -> Spans:
+    """A period whose days may still come, uncut: the whole of this month, the coming December."""
+    if not scope.draft.times:
+        period = scope.previous.period if scope.edits and scope.previous and scope.previous.analysis else None
+        if period is not None:
+            return Spans(period)
+        period = _usual(scope, analysis, moment)
+        return Spans(period, assumptions=(f"no period named: {analysis.period}, {calendar.label(period)}",))
+    if len(scope.draft.times) > 1:
+        raise Clarify(f"{analysis.label}: until when? Name one month, quarter or year.")
+    return Spans(_coming(scope.draft.times[0].expressions[0], moment))
+
+
+def _coming(expression: TimeExpression, moment: Now) -> Period:
+    if expression.shift is not None or expression.ambiguous:
+        raise Clarify("Until when? Name a month, a quarter or a year.")
+    period = (expression.whole or expression.resolve)(moment)
+    if not expression.named_year and period.end <= calendar.floor(moment.today, Grain.MONTH):
+        period = calendar.whole(period.start + calendar.step(Grain.YEAR), Grain.MONTH) if period.unit else period
+    return period
+
+
+def _usual(scope: Scope, analysis: Analysis, moment: Now) -> Period:
+    """The period that an analysis takes when none is named."""
+    _, expression = scope.lexicon.vocabulary.calendar.match(analysis.period.split(), 0)[0]
+    return _coming(expression, moment) if analysis.ahead else expression.resolve(moment)
 
 
 def _union(periods: list[Period], uses: list[TimeUse]) -> Period:

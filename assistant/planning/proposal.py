@@ -267,7 +267,8 @@ class _Check:
             period, comparison = said.period, comparison or said.comparison
         if period is None:
             previous = self.context.previous
-            spans = periods.choose(Draft(), dataset, days, self.context.today, previous, None)
+            scope = Scope(Draft(), self.lexicon, self.context.today, previous, None)
+            spans = periods.choose(scope, dataset, days, None)
             self.notes += spans.assumptions
             period = spans.period
         self._loaded(period, days, dataset)

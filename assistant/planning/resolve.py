@@ -22,6 +22,11 @@ from assistant.semantics.model import Dataset
 from assistant.values import Filter, Grain, Period, QueryPlan
 
 MOST_READINGS = 6
+_WISHES = {
+    "metrics": "another measure", "dimensions": "a breakdown", "grain": "a trend", "order": "a ranking",
+    "limit": "a ranking", "filters": "a filter", "comparison": "a comparison", "share": "shares",
+    "having": "a threshold", "average": "an average",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ def _check_covered(scope: Scope) -> None:
 def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator[Candidate]:
     scope.notes = Notes()
     draft = scope.draft
-    base = scope.previous if scope.edits else None
+    base = _base(scope)
     used = [scope.model.metric(m) for m in metrics]
     dimensions, limit_per = grouping.split_by(scope, dataset, base)
     grain = grouping.grain(scope, base)
@@ -110,12 +115,12 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
     days = scope.catalog.days.get(dataset.loaded_from)
     if days is None:
         raise Refused(f"No day of {dataset.label} is loaded.")
-    spans = periods.choose(draft, dataset, days, scope.today, scope.previous, grain)
+    spans = periods.choose(scope, dataset, days, grain)
     if grain is None and draft.against not in (None, "prior", "year"):
         unit = Grain(draft.against)
         if spans.period.start + calendar.step(unit) < spans.period.end:
             grain = unit  # "month over month from November to February" is a series
-            spans = periods.choose(draft, dataset, days, scope.today, scope.previous, grain)
+            spans = periods.choose(scope, dataset, days, grain)
     for note in spans.assumptions:
         scope.notes.assume(note)
     comparison, series_change = spans.comparison, spans.series_change
@@ -147,24 +152,27 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
                 "Compare it with what? Name a second period or a second name.",
                 ("compared with the previous period", "compared with the same period last year"),
             )
-        plan = QueryPlan(
-            dataset=dataset.name,
-            metrics=metrics,
-            dimensions=dims,
-            grain=grain,
-            filters=filters,
-            period=spans.period,
-            comparison=comparison,
-            series_change=series_change,
-            share=share,
-            part=part,
-            average=average,
-            order=order,
-            limit=limit,
-            limit_per=limit_per,
-            having=having,
-            count_groups=scope.count_groups,
-            currency=currency,
+        plan = _analysed(
+            scope,
+            QueryPlan(
+                dataset=dataset.name,
+                metrics=metrics,
+                dimensions=dims,
+                grain=grain,
+                filters=filters,
+                period=spans.period,
+                comparison=comparison,
+                series_change=series_change,
+                share=share,
+                part=part,
+                average=average,
+                order=order,
+                limit=limit,
+                limit_per=limit_per,
+                having=having,
+                count_groups=scope.count_groups,
+                currency=currency,
+            ),
         )
         assumptions = [*measures.metric_assumptions(scope, used), *scope.notes.assumptions, *notes]
         doubt = scope.notes.doubt + sum(
@@ -182,6 +190,30 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
                 if len(readings) > 1
             ),
         )
+
+
+def _base(scope: Scope) -> QueryPlan | None:
+    """The plan that the message edits; an analysis takes over only the parts that it uses."""
+    if not scope.edits or scope.previous is None or scope.draft.analysis is None or scope.analysis is None:
+        return scope.previous if scope.edits else None
+    kept = {"dataset", "metrics", "period", *scope.analysis.takes}
+    return QueryPlan(**{n: getattr(scope.previous, n) for n in QueryPlan.model_fields if n in kept})
+
+
+def _analysed(scope: Scope, plan: QueryPlan) -> QueryPlan:
+    """The plan with its analysis. Raises Clarify for a wish that the analysis would drop."""
+    analysis = scope.analysis
+    if analysis is None:
+        return plan
+    own = {"dataset": plan.dataset, "metrics": (analysis.metric,)}
+    usual = {name: own.get(name, field.default) for name, field in QueryPlan.model_fields.items()}
+    spare = [n for n, value in usual.items() if getattr(plan, n) != value and n not in (*analysis.takes, "dataset")]
+    if spare and not scope.draft.analysis:
+        return plan  # a follow-up that asks for the numbers again
+    if spare:
+        wish = _WISHES.get(spare[0], spare[0].replace("_", " "))
+        raise Clarify(f"{analysis.label} does not go with {wish} yet. Leave that out, or ask for it alone.")
+    return plan.model_copy(update={"analysis": analysis.name})
 
 
 def _periodless(scope: Scope, dataset: Dataset, metrics: tuple[str, ...], dimensions: tuple[str, ...]) -> QueryPlan:

@@ -10,6 +10,7 @@ from assistant.planning.draft import Draft
 from assistant.semantics.catalog import Catalog
 from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model import Dataset, SemanticModel
+from assistant.semantics.vocabulary import Analysis
 from assistant.values import Grain, QueryPlan
 
 COST = "effective_cost"
@@ -55,6 +56,12 @@ class Scope:
     @property
     def catalog(self) -> Catalog:
         return self.lexicon.catalog
+
+    @property
+    def analysis(self) -> Analysis | None:
+        """What the message asks for beside a number; a follow-up keeps the conversation's while it still fits."""
+        base = self.previous.analysis if self.previous is not None and self.edits else None
+        return self.lexicon.vocabulary.analyses.get(self.draft.analysis or base or "")
 
     @property
     def averaged(self) -> Grain | None:

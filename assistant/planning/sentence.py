@@ -48,6 +48,11 @@ class Sentence:
         """Letter for letter, capitals included."""
         return any(span.text == v for h in span.hits for v in h.values) and not span.text.islower()
 
+    def is_tag(self, i: int) -> bool:
+        """The word `tag` behind the name of one."""
+        meaning = self.spans[i].of("dimension")
+        return meaning is not None and "any_tag" in meaning.names
+
     def named_by_neighbour(self, i: int) -> tuple[int, tuple[str, ...]] | None:
         """The adjacent dimension word of which this span is a value: `team falcon`, `falcon team`."""
         for j in (i - 1, i + 1, *self.through_naming(i)):
@@ -107,7 +112,7 @@ class Sentence:
 
     def meaning(self, span: Span) -> Meaning | None:
         """The meaning to act on; operators come first where a word is both hollow and an operator."""
-        order = {"operator": 0, "metric": 1, "grain": 1, "unit_of_work": 2, "dimension": 2, "value": 3}
+        order = {"analysis": -1, "operator": 0, "metric": 1, "grain": 1, "unit_of_work": 2, "dimension": 2, "value": 3}
         candidates = [m for m in span.meanings if m.kind != "refusal"]
         if span.of("ignore"):  # "used" is a word before it is a commitment's status
             candidates = [m for m in candidates if m.kind != "value"]

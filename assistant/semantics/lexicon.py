@@ -22,7 +22,10 @@ from assistant.semantics.words import compact, parts, singular, split, stem
 from assistant.values import Grain
 
 LONGEST = 7
-Kind = Literal["metric", "dimension", "value", "operator", "grain", "unit_of_work", "currency", "refusal", "ignore"]
+START = 3  # letters that no inflection changes
+Kind = Literal[
+    "metric", "dimension", "value", "operator", "grain", "unit_of_work", "currency", "refusal", "ignore", "analysis"
+]  # fmt: skip
 
 # What a way of matching costs; only the order matters: exact, inflected, abbreviated, part of a name, misspelt.
 EXACT, NUMBER, ALIAS, INFLECTED, PARTIAL = 0.0, 0.05, 0.1, 0.15, 0.8
@@ -90,7 +93,7 @@ class Lexicon:
             found.append(Meaning("value", _cost(hits), hits=hits))
         self._more(found, self._singular.get(tuple(singular(w) for w in key), ()), NUMBER)
         if not found:  # "production" is a value; that it comes from the same stem as "product" is nothing
-            self._more(found, self._stemmed.get(tuple(stem(w) for w in key), ()), INFLECTED)
+            self._more(found, self._inflected(key), INFLECTED)
         return sorted(found, key=lambda m: m.cost)
 
     def _more(self, found: list[Meaning], others: Iterable[Meaning], dearer: float) -> None:
@@ -216,6 +219,9 @@ class Lexicon:
                 self._exact[split(phrase)].append(Meaning("grain", 0.3, ("unit",), grain=grain))
         for word, code in self.vocabulary.currencies.items():
             self._exact[split(word)].append(Meaning("currency", 0.0, (code,)))
+        for analysis in self.vocabulary.analyses.values():
+            for phrase in analysis.words:
+                self._exact[split(phrase)].append(Meaning("analysis", 0.0, (analysis.name,)))
         for refusal in self.vocabulary.refusals:
             for phrase in refusal.words:
                 self._exact[split(phrase)].append(Meaning("refusal", 0.0, refusal=refusal))
@@ -256,13 +262,16 @@ class Lexicon:
         return list(phrases.get(split(word), ()))
 
     def _add_values(self) -> None:
-        owners = bind.by_field(self.model, self.catalog)
+        owners = {
+            field: (tuple((d.dataset, d.name) for d in dimensions), tuple(dimensions))
+            for field, dimensions in bind.by_field(self.model, self.catalog).items()
+        }
         merged: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[float, tuple[Dimension, ...]]] = {}
         for indexed in self.catalog.values:
-            dimensions = tuple(owners.get((indexed.table, indexed.field), ()))
+            names, dimensions = owners.get((indexed.table, indexed.field), ((), ()))
             if not dimensions:
                 continue
-            key = (indexed.value, tuple((d.dataset, d.name) for d in dimensions))
+            key = (indexed.value, names)
             weight = merged.get(key, (0.0, ()))[0] + float(indexed.cost or 0.0)
             merged[key] = (weight, dimensions)
         for layer in bind.TBM_LAYERS:
@@ -322,13 +331,18 @@ class Lexicon:
             for d in i.dimensions
         )
 
+    def _inflected(self, key: tuple[str, ...]) -> list[Meaning]:
+        """Meanings of phrases with the same stems. Stemming is slow, so only what starts alike is stemmed."""
+        alike = self._by_start.get(tuple(w[:START] for w in key), ())
+        stems = tuple(map(stem, key)) if alike else ()
+        return [meaning for phrase, meaning in alike if tuple(map(stem, phrase)) == stems]
+
     @cached_property
-    def _stemmed(self) -> dict[tuple[str, ...], list[Meaning]]:
-        """Only asked when no exact phrase fits, and slow to make."""
-        stemmed: dict[tuple[str, ...], list[Meaning]] = defaultdict(list)
+    def _by_start(self) -> dict[tuple[str, ...], list[tuple[tuple[str, ...], Meaning]]]:
+        starts: dict[tuple[str, ...], list[tuple[tuple[str, ...], Meaning]]] = defaultdict(list)
         for key, meaning in self._phrases:
-            stemmed[tuple(stem(w) for w in key)].append(meaning)
-        return stemmed
+            starts[tuple(w[:START] for w in key)].append((key, meaning))
+        return starts
 
     @cached_property
     def _by_word(self) -> dict[str, set[int]]:

@@ -17,7 +17,10 @@ Resolver = Callable[[Now], Period]
 
 @dataclass(frozen=True)
 class TimeExpression:
-    """A period in words. `resolve` makes days of it; `shift` marks one that needs another period as base."""
+    """A period in words. `resolve` makes days of it; `shift` marks one that needs another period as base.
+
+    whole: the days to come included, for what looks ahead.
+    """
 
     resolve: Resolver
     shift: Shift | None = None
@@ -27,6 +30,7 @@ class TimeExpression:
     last: Grain | None = None
     back: tuple[Grain, int] | None = None
     future: bool = False
+    whole: Resolver | None = None
     ambiguous: tuple[str, ...] = ()
     weak: bool = False
     ends: tuple[TimeExpression, ...] = ()

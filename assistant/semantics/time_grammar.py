@@ -61,6 +61,7 @@ class TimeGrammar:
         found += self._dates(text, i)
         found += self._edge(text, i)
         found += self._start_of(text, i)
+        found += self._end_of(text, i)
         found += self._so_far(text, i)
         return found
 
@@ -129,7 +130,7 @@ class TimeGrammar:
             if isinstance(unit, Grain):
                 end = j + 1
                 end += max(self.words.phrase("to_date", text, end), default=0)
-                found.append((end - i, TimeExpression(self._to_date(unit))))
+                found.append((end - i, TimeExpression(self._to_date(unit), whole=self._next(unit, 0))))
             elif unit == "half":
                 found.append((j + 1 - i, TimeExpression(self._this_half)))
         for size in self.words.phrase("next", text, i):
@@ -158,8 +159,21 @@ class TimeGrammar:
     def _nth_back(self, unit: Grain, count: int) -> Resolver:
         return lambda now: whole(floor(now.today, unit, self.words.fiscal) - step(unit, count), unit, self.words.fiscal)
 
-    def _next(self, unit: Grain) -> Resolver:
-        return lambda now: whole(floor(now.today, unit, self.words.fiscal) + step(unit), unit, self.words.fiscal)
+    def _next(self, unit: Grain, count: int = 1) -> Resolver:
+        return lambda now: whole(floor(now.today, unit, self.words.fiscal) + step(unit, count), unit, self.words.fiscal)
+
+    def _end_of(self, text: Sequence[str], i: int) -> list[Match]:
+        """`month end`, `by the end of the year`, `rest of the quarter`: the whole of what is running."""
+        found: list[Match] = []
+        unit = self.words.units.get(text[i])
+        if isinstance(unit, Grain) and text[i + 1 : i + 2] == ["end"]:
+            found.append((2, TimeExpression(te.unresolved, future=True, whole=self._next(unit, 0))))
+        for size in self.words.phrase("end_of", text, i):
+            j = i + size + max((n for n in self.words.phrase("this", text, i + size)), default=0)
+            unit = self.words.units.get(text[j]) if j < len(text) else None
+            if isinstance(unit, Grain):
+                found.append((j + 1 - i, TimeExpression(te.unresolved, future=True, whole=self._next(unit, 0))))
+        return found
 
     def _half(self, day: date) -> date:
         return day.replace(day=1) - relativedelta(months=(day.month - self.words.fiscal) % 6)

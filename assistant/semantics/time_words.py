@@ -53,6 +53,7 @@ class TimeWords:
                 "from",
                 "to",
                 "start_of",
+                "end_of",
                 "fiscal",
             )
         }

@@ -27,6 +27,7 @@ _TOP = (
     "focus_values",
     "bundles",
     "refusals",
+    "analyses",
 )
 
 
@@ -63,6 +64,24 @@ class Bundle:
 
 
 @dataclass(frozen=True)
+class Analysis:
+    """A kind of question that takes more than one query: how it is asked, and which parts of a plan it uses.
+
+    metric: what it is about when none is named. period: the words for its usual period. compares: with the one before.
+    ahead: its period may reach beyond the loaded days.
+    """
+
+    name: str
+    label: str
+    metric: str
+    period: str
+    takes: frozenset[str]
+    compares: bool
+    ahead: bool
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Vocabulary:
     ignore: tuple[str, ...]
     operators: Mapping[str, tuple[str, ...]]
@@ -78,6 +97,7 @@ class Vocabulary:
     focus_values: tuple[FocusValue, ...]
     bundles: tuple[Bundle, ...]
     refusals: tuple[Refusal, ...]
+    analyses: Mapping[str, Analysis]
 
     def same_concept(self, one: str, other: str) -> bool:
         """Whether two dimension names mean the same thing to people: squad and team."""
@@ -146,6 +166,21 @@ def read(folder: Path) -> Vocabulary:
             )
             for node in top["refusals"]
         ),
+        analyses={one.name: one for one in map(_analysis, top["analyses"])},
+    )
+
+
+def _analysis(node: Any) -> Analysis:
+    node.only(("name", "label", "metric", "period", "takes", "compares", "ahead", "words"))
+    return Analysis(
+        node.require("name"),
+        node.require("label"),
+        node.require("metric"),
+        node.require("period"),
+        frozenset(schema_files.words(node.require("takes"), node, "takes")),
+        node.get("compares") == "true",
+        node.get("ahead") == "true",
+        schema_files.words(node.require("words"), node, "words"),
     )
 
 

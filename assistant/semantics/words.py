@@ -6,12 +6,8 @@ import re
 import unicodedata
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
-
-import snowballstemmer
-
-_STEMMER = snowballstemmer.stemmer("english")
 
 _TOKEN = re.compile(
     r"""
@@ -23,6 +19,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_PLAIN = re.compile(r"[a-z]+(?: [a-z]+)*")
 _SIGNS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR"}
 _SUFFIX = {"k": 1_000, "m": 10**6, "mm": 10**6, "mn": 10**6, "bn": 10**9, "b": 10**9}
 _SILENT = set(";?!()[]\"“”'‘’./-#_")
@@ -88,6 +85,8 @@ def _amount(raw: str, start: int, end: int, glued: bool) -> Token:
 
 def split(phrase: str) -> tuple[str, ...]:
     """The words of a phrase of the vocabulary, as `tokens` would see them."""
+    if _PLAIN.fullmatch(phrase):
+        return tuple(phrase.split(" "))
     return tuple(t.word for t in tokens(phrase))
 
 
@@ -114,7 +113,14 @@ def stem(word: str) -> str:
     """The word without its inflection (Snowball, English)."""
     if not word.isalpha() or len(word) < 3:
         return word
-    return str(_STEMMER.stemWord(word))
+    return str(_stemmer().stemWord(word))
+
+
+@cache
+def _stemmer() -> Any:
+    import snowballstemmer  # imports every language that it knows
+
+    return snowballstemmer.stemmer("english")
 
 
 def singular(word: str) -> str:

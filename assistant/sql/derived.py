@@ -88,20 +88,22 @@ def _spellings(catalog: Catalog, table: str, column: str, scope: str) -> str:
 
 
 def _allowance_lines(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
+    """Allowances and what was used of them, each in its own unit: an allowance in dollars has no tokens to use up."""
     scope = _scope(plan)
     scope = scope if scope in ("user", "team") else "team"
     column = {"user": "user_id", "team": "team"}[scope]
     lines = (
-        "SELECT month AS day, subject, tokens AS allowance_tokens, usd AS allowance_usd, 0 AS used_tokens, "
-        "0 AS used_usd "
+        "SELECT month AS day, subject, tokens AS allowance_tokens, usd AS allowance_usd, "
+        "CASE WHEN tokens IS NOT NULL THEN 0 END AS used_tokens, CASE WHEN usd IS NOT NULL THEN 0 END AS used_usd "
         f"FROM token_allowances WHERE subject_type = {_text(scope)}"
     )
     if not catalog.has("token_usage"):
         return lines
     return (
-        f"{lines} UNION ALL SELECT usage_date AS day, {column} AS subject, 0 AS allowance_tokens, 0 AS allowance_usd, "
-        "input_tokens + output_tokens AS used_tokens, cost_usd AS used_usd FROM token_usage "
-        f"WHERE {column} IN (SELECT subject FROM token_allowances WHERE subject_type = {_text(scope)})"
+        f"{lines} UNION ALL SELECT usage_date AS day, {column} AS subject, NULL AS allowance_tokens, "
+        "NULL AS allowance_usd, CASE WHEN tokens IS NOT NULL THEN input_tokens + output_tokens END AS used_tokens, "
+        "CASE WHEN usd IS NOT NULL THEN cost_usd END AS used_usd FROM token_usage JOIN token_allowances "
+        f"ON subject_type = {_text(scope)} AND subject = {column} AND month = DATE_TRUNC('month', usage_date)"
     )
 
 

@@ -87,9 +87,9 @@ def _text(node: Node, spelled: dict[str, str]) -> str:
 
 
 def format(sql: str) -> str:
-    """The statement laid out over lines; as it stands when sqlglot can't read it."""
+    """The statement, or several, laid out over lines; as it stands when sqlglot can't read it."""
     try:
-        return sqlglot.transpile(sql, read="duckdb", write="duckdb", pretty=True)[0]
+        return ";\n\n".join(sqlglot.transpile(sql, read="duckdb", write="duckdb", pretty=True))
     except (SqlglotError, RecursionError):
         return sql
 

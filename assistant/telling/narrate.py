@@ -5,6 +5,7 @@ Every figure passes numbers.checked: a sentence whose figures can't be traced to
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -209,6 +210,8 @@ class _Story:
         what = f"the {direction} {self.subject.lower()}{self.scope}"
         if len(self.rows) == 1:
             return f"{self.name(self.rows[0])} had {what}: {self.shown(self.rows[0], metric)}."
+        if any(c.name == "currency" for c in self.columns):
+            return f"{what[:1].upper()}{what[1:]}, in each currency: {listed}."
         return f"The {self._counted} with {what}: {listed}."
 
     @property
@@ -299,7 +302,7 @@ class _Story:
 
 def an(words: str) -> str:
     """`an account`, `a team`."""
-    return f"an {words}" if words[:1].lower() in "aeiou" else f"a {words}"
+    return f"an {words}" if re.match("(?i)[aeiou](?!ni|s[ae]|u)", words) else f"a {words}"
 
 
 def _bucket(value: Any, grain: Grain | None) -> str:

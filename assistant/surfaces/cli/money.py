@@ -38,10 +38,11 @@ def chargeback(
     warehouse: Path | None,
 ) -> None:
     """Who bears what, by the allocation rules. Example: askcost chargeback --month 2026-10 --by team."""
-    from assistant.surfaces.cli import economics
+    from assistant.analysis import chargeback as analysis
+    from assistant.surfaces.cli import reports
 
-    config = configuration(warehouse)
-    sys.exit(economics.chargeback(config, first_day(month), by, consumer, user, shape or "table"))
+    books = reports.books(configuration(warehouse), user)
+    reports.show(analysis.report(books, first_day(month), by, consumer), shape)
 
 
 @click.command(name="unit-cost")
@@ -68,14 +69,16 @@ def unit_cost(
     warehouse: Path | None,
 ) -> None:
     """What one loan, claim or ticket costs, by month. Example: askcost unit-cost loan --baseline 2026-01."""
-    from assistant.surfaces.cli import economics
+    from assistant.analysis import unit_costs
+    from assistant.surfaces.cli import reports
 
     if baseline is None and (after or investment is not None):
         raise click.UsageError("--after and --investment need --baseline, the months to compare with.")
     spent = None if investment is None else Decimal(str(investment))
-    change = economics.Change(baseline, after, spent) if baseline else None
+    change = unit_costs.Change(baseline, after, spent) if baseline else None
     period = (first_day(start), first_day(end, later=1))
-    sys.exit(economics.unit_cost(configuration(warehouse), metric, product, *period, change, user, shape or "table"))
+    books = reports.books(configuration(warehouse), user)
+    reports.show(unit_costs.report(books, metric, product, *period, change), shape)
 
 
 @click.command()
@@ -94,10 +97,11 @@ def carbon(
     warehouse: Path | None,
 ) -> None:
     """Energy and carbon of own GPUs, both methods apart. Example: askcost carbon --from 2026-07."""
-    from assistant.surfaces.cli import economics
+    from assistant.analysis import carbon as analysis
+    from assistant.surfaces.cli import reports
 
     period = (first_day(start), first_day(end, later=1))
-    sys.exit(economics.carbon(configuration(warehouse), *period, cluster, user, shape or "table"))
+    reports.show(analysis.report(reports.books(configuration(warehouse), user), *period, cluster), shape)
 
 
 @click.command()
@@ -136,7 +140,7 @@ def estimate(
 
     Example: askcost estimate --model gpt-6-sol --requests-per-day 200000 --input-tokens 1500 --output-tokens 400.
     """
-    from assistant.surfaces import pricing as prices
+    from assistant.analysis import pricing as prices
     from assistant.surfaces.cli import pricing
 
     given = {k: v for k, v in workload.items() if v is not None}
@@ -173,11 +177,12 @@ def what_if(
     **where: str | None,
 ) -> None:
     """The same usage priced on another model. Example: askcost what-if gpt-6-sol gpt-6-luna --month 2026-09."""
-    from assistant.surfaces.cli import pricing
+    from assistant.analysis import token_habits
+    from assistant.surfaces.cli import reports
 
     narrowed = {name: value for name, value in where.items() if value}
-    config = configuration(warehouse)
-    sys.exit(pricing.what_if(config, model, target, first_day(month), narrowed, user, shape or "table"))
+    books = reports.books(configuration(warehouse), user)
+    reports.show(token_habits.what_if(books, model, target, first_day(month), narrowed), shape)
 
 
 @click.command()
@@ -187,9 +192,10 @@ def what_if(
 @warehouse_option
 def waste(month: datetime | None, user: str | None, shape: str | None, warehouse: Path | None) -> None:
     """Token usage that costs more than it must. Example: askcost waste --month 2026-09."""
-    from assistant.surfaces.cli import pricing
+    from assistant.analysis import token_habits
+    from assistant.surfaces.cli import reports
 
-    sys.exit(pricing.waste(configuration(warehouse), first_day(month), user, shape or "table"))
+    reports.show(token_habits.waste_report(reports.books(configuration(warehouse), user), first_day(month)), shape)
 
 
 @click.command()
@@ -199,9 +205,10 @@ def waste(month: datetime | None, user: str | None, shape: str | None, warehouse
 @warehouse_option
 def allowances(month: datetime | None, user: str | None, shape: str | None, warehouse: Path | None) -> None:
     """Token allowances: used, left, and when they run out. Example: askcost allowances."""
-    from assistant.surfaces.cli import pricing
+    from assistant.analysis import allowances as analysis
+    from assistant.surfaces.cli import reports
 
-    sys.exit(pricing.allowances(configuration(warehouse), first_day(month), user, shape or "table"))
+    reports.show(analysis.report(reports.books(configuration(warehouse), user), first_day(month)), shape)
 
 
 COMMANDS = (chargeback, unit_cost, carbon, estimate, what_if, waste, allowances)

@@ -16,6 +16,7 @@ from assistant.config import Config
 from assistant.engines.sandbox import Sandbox
 from assistant.errors import AssistantError, Refused
 from assistant.sql import explain
+from assistant.sql.scan import Scan
 from assistant.surfaces.cli.asking import lines
 from assistant.telling.answer_object import plain_value
 from assistant.telling.table import plain, to_csv, to_terminal
@@ -36,7 +37,7 @@ def once(config: Config, text: str, user: str | None, check: bool, explained: bo
                 click.echo(plain(f"{one.column}: {one.definition}  ← {', '.join(one.sources) or 'nothing loaded'}"))
             return 0
         if check:
-            _say_checked(checked, shape)
+            _say_checked(checked, assistant.estimate(checked, user), shape)
             return 0
         rows = assistant.engine.run(checked, owner=user)
     finally:
@@ -83,7 +84,7 @@ def _one(assistant: Assistant, row: dict[str, Any], user: str | None, check: boo
     return result
 
 
-def _say_checked(checked: CheckedQuery, shape: str) -> None:
+def _say_checked(checked: CheckedQuery, scan: Scan, shape: str) -> None:
     if shape == "json":
         click.echo(
             json.dumps(
@@ -93,12 +94,14 @@ def _say_checked(checked: CheckedQuery, shape: str) -> None:
                     "columns": checked.columns,
                     "functions": checked.functions,
                     "policy": checked.policy,
+                    "scan": {"rows": scan.rows, "bytes": scan.bytes},
                     "warnings": [w.message for w in checked.warnings],
                 }
             )
         )
         return
     click.echo(f"accepted: reads {', '.join(checked.tables) or 'no table'}")
+    click.echo(f"estimate: {scan}")
     if checked.policy:
         click.echo(plain(f"row policy: {checked.policy}"))
     _warn(checked)

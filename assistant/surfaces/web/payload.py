@@ -92,8 +92,8 @@ def panel(recalled: Recalled, desk: Desk, user: str | None) -> dict[str, Any]:
 
 def lineage(answer: Answer, desk: Desk, user: str | None) -> list[dict[str, Any]]:
     """Each column's definition and sources. Slow (20 ms a column), so only when somebody opens it."""
-    if not answer.sql:
-        return []
+    if not answer.sql or (answer.plan and answer.plan.analysis):
+        return []  # an analysis calculates with the rows of several statements
     access = desk.assistant.access(user)
     found = explain.explain(desk.assistant.check(answer.sql, user), access)
     return [{"column": d.column, "definition": d.definition, "sources": list(d.sources)} for d in found]

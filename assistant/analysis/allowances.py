@@ -1,0 +1,76 @@
+"""Token allowances of a month: used, left, pace and the day they run out. Formulas: finops/allowances."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from dateutil.relativedelta import relativedelta
+
+from assistant.analysis.books import USAGE, Books
+from assistant.analysis.report import Report, dimension, metric
+from assistant.errors import Refused
+from assistant.finops import allowances
+from assistant.finops.allowances import Allowance, Status
+
+
+def allowances_of(books: Books, month: date | None) -> list[Status]:
+    """The state of every allowance of a month, the most used first.
+
+    A person's allowance is shown to that person and to administrators; everyone sees the teams'. Raises Refused.
+    """
+    house = books.needs("token_allowances", USAGE)
+    newest = house.catalog.days[USAGE].last
+    start = month or newest.replace(day=1)
+    end = start + relativedelta(months=1)
+    books.partly_loaded(USAGE, start, end)
+    until = min(newest, end - timedelta(days=1))
+    rows = books.rows(
+        "SELECT subject_type, subject, tokens, usd, COALESCE(hard, FALSE) FROM token_allowances "
+        f"WHERE month = DATE '{start}'",
+    )
+    if not rows:
+        raise Refused(f"No allowance is loaded for {start:%b %Y}.")
+    role = books.access.role
+    result = []
+    used = {kind: _daily(books, column, start, end) for kind, column in (("team", "team"), ("user", "user_id"))}
+    for kind, subject, count, usd, hard in rows:
+        if kind == "user" and books.user is not None and role != "admin" and subject != books.user:
+            continue
+        unit = "tokens" if count is not None else "USD"
+        allowance = Allowance(start, kind, subject, Decimal(count if count is not None else usd), unit, hard)
+        daily = {day: amounts[unit] for day, amounts in used[kind].get(subject, {}).items()}
+        result.append(allowances.status(allowance, daily, until))
+    return sorted(result, key=lambda s: (-(s.used_percent or 0), s.allowance.subject_type, s.allowance.subject))
+
+
+def _daily(books: Books, column: str, start: date, end: date) -> dict[str, dict[date, dict[str, Decimal]]]:
+    rows = books.rows(
+        f"SELECT {column} AS subject, usage_date, SUM(input_tokens + output_tokens) AS tokens, SUM(cost_usd) AS usd "
+        f"FROM {USAGE} WHERE usage_date >= DATE '{start}' AND usage_date < DATE '{end}' AND {column} IN "
+        f"(SELECT subject FROM token_allowances WHERE month = DATE '{start}') GROUP BY ALL",
+    )
+    found: dict[str, dict[date, dict[str, Decimal]]] = {}
+    for subject, day, count, usd in rows:
+        found.setdefault(subject, {})[day] = {"tokens": Decimal(count or 0), "USD": Decimal(usd or 0)}
+    return found
+
+
+def report(books: Books, month: date | None) -> Report:
+    """Allowances of a month: used, left, pace and the day they run out."""
+    found = allowances_of(books, month)
+    columns = (
+        dimension("subject_type"), dimension("subject"), dimension("unit"), metric("allowance", None),
+        metric("used", None), metric("left", None), metric("used_percent", "percent"), metric("pace_per_day", None),
+        metric("projected", None), metric("burn_ratio", None), dimension("run_out"), dimension("resets"),
+        dimension("hard"), dimension("state"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            s.allowance.subject_type, s.allowance.subject, s.allowance.unit, s.allowance.amount, s.used, s.left,
+            s.used_percent, s.pace, s.projected, s.burn_ratio, s.run_out, s.resets, s.allowance.hard, s.state,
+        )
+        for s in found
+    )  # fmt: skip
+    wide = frozenset({"pace_per_day", "projected", "burn_ratio", "resets", "hard"})
+    return Report(columns, rows, (f"Allowances of {found[0].allowance.month:%b %Y}.",) if found else (), wide=wide)

@@ -1,0 +1,217 @@
+"""Chargeback of one month by the loaded allocation rules, and each consumer's statement. Formulas: finops/allocation.
+
+Closed months, files and drawing are not its business.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from dateutil.relativedelta import relativedelta
+
+from assistant.analysis.books import COSTS, Books
+from assistant.analysis.report import Report, dimension, metric
+from assistant.errors import AssistantError, Clarify, Refused
+from assistant.finops import allocation
+from assistant.finops.allocation import Chargeback, Cost, Line, Rule
+from assistant.house import Warehouse
+from assistant.planning import local
+from assistant.sql.conditions import condition
+from assistant.telling.figures import money, quantity
+from assistant.values import Filter, QueryPlan
+
+
+def chargeback(books: Books, month: date | None, by: str | None) -> tuple[date, Chargeback]:
+    """One month's costs by consumer and rule; `by` names the key of charges that no rule matches.
+
+    Default month: the newest whole one; default key: that of most rules. Raises Refused and Clarify.
+    """
+    house = books.needs(COSTS)
+    if house.catalog.has("allocation_rules"):
+        books.needs("allocation_rules")
+    start = month or books.newest_whole_month(COSTS)
+    end = start + relativedelta(months=1)
+    note = books.partly_loaded(COSTS, start, end)
+    read = rules(books, start, end)
+    keys = [rule.key for rule, _ in read]
+    own = books.dimension(by, "--by") if by else _commonest(keys) or books.dimension("team", "The default key")
+    rows = books.rows(_charges(house, read, [own, *keys], start, end))
+    names = list(dict.fromkeys((own, *keys)))
+    costs = [
+        Cost(str(currency or "unknown"), rule, dict(zip(names, values, strict=True)), Decimal(amount))
+        for currency, rule, *values, amount in rows
+        if amount is not None
+    ]
+    result = allocation.allocate(costs, [rule for rule, _ in read], own)
+    notes = [note] if note else []
+    if not read:
+        notes.append(f"No allocation rule is in force in {start:%b %Y}: only direct costs are shown.")
+    return start, replace(result, notes=(*notes, *result.notes))
+
+
+def rules(books: Books, start: date, end: date) -> list[tuple[Rule, tuple[Filter, ...]]]:
+    """The rules in force within [start, end) in file order, each with its condition.
+
+    A later rule of the same pool and match replaces the earlier one from its effective_from on.
+    """
+    house = books.house
+    found: list[tuple[Rule, tuple[Filter, ...]]] = []
+    for number, row in enumerate(house.catalog.small.get("allocation_rules", ()), 1):
+        place = f"Allocation rule {number} ({row['pool']})"
+        try:
+            match = local.filters(str(row["match"]), house.lexicon)
+        except AssistantError as error:
+            raise Refused(f"The match of {place[0].lower()}{place[1:]} can't be read: {error}") from None
+        key = books.dimension(str(row["key_dimension"]), place)
+        only = match[0] if len(match) == 1 else None
+        rule = Rule(
+            pool=str(row["pool"]),
+            method=row["method"],
+            key=key,
+            weights=_weights(row.get("weights"), place),
+            number=number,
+            start=row.get("effective_from"),
+            consumers=frozenset(only.values) if only and only.dimension == key and only.op == "in" else frozenset(),
+        )
+        found.append((rule, match))
+    dated = [(replace(rule, end=_replaced(rule, match, found)), match) for rule, match in found]
+    return [
+        (r, m)
+        for r, m in dated
+        if (r.start is None or r.start < end)
+        and (r.end is None or r.end > start)
+        and (r.start is None or r.start != r.end)
+    ]
+
+
+def _replaced(rule: Rule, match: tuple[Filter, ...], found: Sequence[tuple[Rule, tuple[Filter, ...]]]) -> date | None:
+    first = rule.start or date.min
+    starts = [
+        other.start
+        for other, its in found
+        if other.start is not None and other.start > first and other.pool == rule.pool and its == match
+    ]
+    return min(starts, default=None)
+
+
+def _weights(value: Any, place: str) -> dict[str, Decimal]:
+    if value in (None, ""):
+        return {}
+    try:
+        read = json.loads(value, parse_float=Decimal, parse_int=Decimal) if isinstance(value, str) else value
+        return {str(name): Decimal(str(weight)) for name, weight in read.items()}
+    except (ValueError, ArithmeticError, AttributeError):
+        raise Refused(f'The weights of {place} are not JSON like {{"A": 0.6, "B": 0.4}}.') from None
+
+
+def _commonest(keys: Sequence[str]) -> str | None:
+    return max(keys, key=keys.count, default=None)
+
+
+def _charges(
+    house: Warehouse, read: Sequence[tuple[Rule, tuple[Filter, ...]]], keys: Sequence[str], start: date, end: date
+) -> str:
+    """Cost by currency, first matching rule and key values."""
+    own = house.model.dimensions[COSTS]
+    arms = []
+    for place, (rule, match) in enumerate(read):
+        tests = [condition(own[one.dimension].expression, one).sql(dialect="duckdb") for one in match]
+        tests += [f"ChargePeriodStart >= TIMESTAMP '{rule.start}'"] if rule.start and rule.start > start else []
+        tests += [f"ChargePeriodStart < TIMESTAMP '{rule.end}'"] if rule.end and rule.end < end else []
+        arms.append(f"WHEN {' AND '.join(f'({t})' for t in tests)} THEN {place}")
+    chosen = f"CASE {' '.join(arms)} END" if arms else "NULL"
+    split_by = "".join(f"{own[key].expression} AS key_{n}, " for n, key in enumerate(dict.fromkeys(keys)))
+    return (
+        f"SELECT BillingCurrency AS currency, {chosen} AS rule, {split_by}SUM(EffectiveCost) AS cost "
+        f"FROM {COSTS} WHERE ChargePeriodStart >= TIMESTAMP '{start}' AND ChargePeriodStart < TIMESTAMP '{end}' "
+        "GROUP BY ALL"
+    )
+
+
+def answer(plan: QueryPlan, books: Books) -> Report:
+    """A month's chargeback; one consumer's statement when the question names one."""
+    month = books.one_month(plan.period)
+    if not plan.filters:
+        return report(books, month, plan.dimensions[0] if plan.dimensions else None)
+    named = plan.filters[0]
+    if len(plan.filters) > 1 or named.op != "in" or len(named.values) != 1:
+        raise Clarify("Chargeback is shown for everybody or for one consumer. Whose statement is meant?")
+    return report(books, month, named.dimension, named.values[0])
+
+
+def report(books: Books, month: date | None, by: str | None = None, consumer: str | None = None) -> Report:
+    """One row for each consumer and rule; with `consumer` that one's statement, and why each line is what it is."""
+    start, result = chargeback(books, month, by)
+    lines = [line for line in result.lines if not line.feeds]
+    if consumer:
+        known = sorted({line.consumer for line in lines if line.consumer})
+        lines = [line for line in lines if (line.consumer or "").casefold() == consumer.casefold()]
+        if not lines:
+            raise Clarify(f"Nothing is charged to “{consumer}” in {start:%b %Y}. Who is meant?", tuple(known[:20]))
+    return _report(start, result, lines, bool(consumer))
+
+
+def _report(start: date, result: Chargeback, lines: Sequence[Line], statement: bool) -> Report:
+    one = len({total.currency for total in result.totals}) == 1
+    unit = result.totals[0].currency if one else None
+    columns = [dimension(n) for n in ("currency", "dimension", "consumer", "rule", "method")]
+    amounts = ("direct", "allocated", "unallocated", "total")
+    columns += [metric(n, unit) for n in amounts]
+    columns += [metric("share", "percent"), *(metric(n, unit) for n in ("driver", "driver_total", "pool_total"))]
+    rows = tuple(
+        (
+            line.currency, line.dimension, line.consumer, line.pool, line.method, line.direct, line.allocated,
+            line.unallocated, line.total, line.share, line.driver, line.driver_total, line.pool_total,
+        )
+        for line in lines
+    )  # fmt: skip
+    wide = {"driver", "driver_total", "pool_total"} | ({"currency"} if one else set())
+    wide |= {"dimension"} if len({line.dimension for line in lines}) == 1 else set()
+    sentences = [
+        f"Chargeback {start:%b %Y}: {money(t.source, t.currency)} = {money(t.direct, t.currency)} direct + "
+        f"{money(t.allocated, t.currency)} allocated + {money(t.unallocated, t.currency)} unallocated."
+        for t in result.totals
+    ]
+    if statement:
+        sentences = [f"Statement of {lines[0].consumer}, {start:%b %Y}.", *(_why(line) for line in lines)]
+    return Report(
+        tuple(columns),
+        rows,
+        tuple(sentences),
+        (*result.notes, *_passed_on(result)),
+        frozenset(wide),
+        {
+            "month": start,
+            "totals": [asdict(total) for total in result.totals],
+            "transfers": [
+                {"currency": t.currency, "from": t.pool, "to": t.consumer, "amount": t.allocated, "share": t.share}
+                for t in result.lines
+                if t.feeds
+            ],
+        },
+    )
+
+
+def _passed_on(result: Chargeback) -> list[str]:
+    return [
+        f"{line.pool} passes {money(line.allocated, line.currency)} on to the pool {line.consumer}."
+        for line in result.lines
+        if line.feeds
+    ]
+
+
+def _why(line: Line) -> str:
+    total = money(line.total, line.currency)
+    if line.pool is None or line.method == "direct":
+        return f"{line.pool or 'Own charges'}: {total}, charged directly."
+    part = f"{line.pool}: {total}, {quantity(round(line.share or Decimal(0), 2))}% of "
+    part += money(line.pool_total or Decimal(0), line.currency)
+    if line.driver is not None and line.driver_total is not None:
+        own, everyone = money(line.driver, line.currency), money(line.driver_total, line.currency)
+        return f"{part}, by direct cost: {own} of {everyone}."
+    return f"{part}, split {'evenly' if line.method == 'even' else 'by fixed weights'}."
