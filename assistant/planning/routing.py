@@ -90,6 +90,9 @@ def _by_model(route: Route, meter: Meter, words: tuple[str, ...]) -> Routed:
     if kept is not None:
         return Routed(kept, "cache")
     part = partial.of(route.question.text, words, route.lexicon, route.context, route.access)
+    if part.analysis is not None:  # a plan without it would answer another question
+        label = route.lexicon.vocabulary.analyses[part.analysis].label
+        raise Unavailable(f"“{label}” is an analysis, and a language model completes plain questions only.")
     found = completion.complete(part, route.lexicon, route.context, route.access, meter, route.check, route.fits)
     if isinstance(found, Statement):
         return Routed(found, "sql")
