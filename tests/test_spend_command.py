@@ -49,8 +49,12 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "users.csv").write_text(
         "user,team,role,row_policy\nnoor,Orion,analyst,squad = Orion\nines,Payments,finance,\nroot,Payments,admin,\n"
     )
-    for table in ("bill", "users"):
-        loader.load([str(folder / f"{table}.csv")], folder / "w.duckdb", "users" if table == "users" else None)
+    (folder / "tokens.csv").write_text(
+        "usage_date,provider,model,application,team,requests,input_tokens,output_tokens,cost_usd\n"
+        "2026-02-02,OpenAI,gpt-5-mini,Claims,Orion,1,40,2,0.5\n"
+    )
+    for file, table in (("bill", None), ("users", "users"), ("tokens", "token_usage")):
+        loader.load([str(folder / f"{file}.csv")], folder / "w.duckdb", table)
     return folder / "w.duckdb"
 
 
@@ -149,9 +153,11 @@ def test_own_spend_is_an_ordinary_question(config: Config, askcost: Command) -> 
         done = askcost("spend", "--load")
         assert done.exit_code == 0, done.output
         by_team = rows(askcost, "what did this assistant cost last month by team")
-        assert by_team == [["Orion", 0.01], ["Payments", 0.01]]
+        assert by_team == rows(askcost, "askcost cost by squad last month") == [["Orion", 0.01], ["Payments", 0.01]]
         assert rows(askcost, "askcost tokens by user last month") == [["noor", 900], ["ines", 100]]
+        assert rows(askcost, "cost of askcost in February 2026") == [[0]]  # its name is never a word to ignore
     assert rows(askcost, "cost by squad in February 2026") == before
+    assert rows(askcost, "tokens by application in February 2026") == [["Claims", 42]]
 
 
 def test_cost_per_correct_answer_counts_what_somebody_confirmed(config: Config, askcost: Command) -> None:

@@ -43,7 +43,8 @@ def report(config: Config, group: str, since: date | None, user: str | None, tea
     rows = spend.by(cast(Group, group), since.isoformat(), None if everyone else user)
     left = allowances.left(who, _loaded_allowances(assistant, who))
     grants = [g for g in allowances.grants(since.isoformat()) if everyone or g["name"] in (user, who.team)]
-    saved = _saved(assistant, spend, Ledger(ledger).planners(since.isoformat(), None if everyone else user), since)
+    own = None if everyone else user
+    saved = _saved(assistant, spend, Ledger(ledger).planners(since.isoformat(), own), since, own)
     assistant.close()
     if as_json:
         answer = {
@@ -136,8 +137,10 @@ def _left(one: Left) -> dict[str, Any]:
 # --- what was not spent ----------------------------------------------------------------------------------------------
 
 
-def _saved(assistant: Assistant, spend: Spend, planners: Mapping[str, int], since: date) -> dict[str, Any] | None:
-    """Prompt tokens not sent, against a prompt with every table for every answer; None without a warehouse.
+def _saved(
+    assistant: Assistant, spend: Spend, planners: Mapping[str, int], since: date, user: str | None
+) -> dict[str, Any] | None:
+    """Prompt tokens not sent, against one prompt with every table for each question; None without a warehouse.
 
     What models were sent counts whole, failures and repairs too, so the saving is rather too small.
     """
@@ -145,8 +148,11 @@ def _saved(assistant: Assistant, spend: Spend, planners: Mapping[str, int], sinc
         whole = completion.whole_schema_tokens(assistant.access(None))
     except AssistantError:
         return None
-    answers = sum(planners.get(planner, 0) for planner in (*FREE, "llm"))
+    free = sum(planners.get(planner, 0) for planner in FREE)
     calls = spend.calls("day >= :since AND purpose <> 'narration'", since=since.isoformat())
+    answers = free + len(
+        {call["answer_id"] for call in calls}
+    )  # those asked back too: the whole schema would be sent for them
     sent = sum(call["input"] for call in calls)
     model = assistant.config.llm_model
     price = None
@@ -155,7 +161,7 @@ def _saved(assistant: Assistant, spend: Spend, planners: Mapping[str, int], sinc
         price = known.price(model, Usage(input=max(whole * answers - sent, 0)), datetime.now(UTC)).usd
     return {
         "answers": answers,
-        "answers_without_a_model": sum(planners.get(planner, 0) for planner in FREE),
+        "answers_without_a_model": free,
         "whole_schema_tokens": whole,
         "tokens_sent": sent,
         "tokens_saved": whole * answers - sent,
