@@ -235,14 +235,15 @@ def serve(host: str, port: int, today: datetime | None, warehouse: Path | None) 
 
 @main.command(name="demo-model")
 @click.option("--port", type=click.IntRange(0, 65535), default=8091, show_default=True, help="The port; 0: a free one.")
-def demo_model(port: int) -> None:
+@warehouse_option
+def demo_model(port: int, warehouse: Path | None) -> None:
     """A stand-in for a language model, to see the route without a key. Example: askcost demo-model."""
     import threading
 
     from assistant.surfaces import demo_model
 
     try:
-        sys.exit(demo_model.serve(configuration(None).schemas, port, threading.Event().wait))
+        sys.exit(demo_model.serve(configuration(warehouse).schemas, port, threading.Event().wait))
     except OSError as error:
         raise AssistantError(f"Port {port} can't be used: {error.strerror or error}. Choose another.") from None
 
