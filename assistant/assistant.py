@@ -5,7 +5,6 @@ Wires the stages and keeps nothing between questions but one snapshot of the war
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,9 +21,11 @@ from assistant.config import Config
 from assistant.engines import duckdb_engine
 from assistant.engines.duckdb_engine import DuckDBEngine
 from assistant.engines.engine import Engine
-from assistant.errors import AssistantError, Clarify, GuardRefusal, Refused
+from assistant.errors import AssistantError, Clarify, GuardRefusal, LedgerError, Refused
 from assistant.house import Warehouse, read_warehouse, user_access, visible
+from assistant.ledger import allowances, store
 from assistant.ledger.audit import Ledger
+from assistant.ledger.budget import Limit
 from assistant.ledger.spend import Who
 from assistant.planning import completion, meter, routing
 from assistant.planning.completion import Statement
@@ -74,7 +75,7 @@ class Assistant:
         self.surface = surface
         self.limits = Limits(seconds=config.query_seconds, memory_mb=config.query_memory_mb)
         self.engine: Engine = engine or DuckDBEngine(config.warehouse, self.limits)
-        self.ledger = Ledger(config.ledger_path)
+        self.ledger = Ledger(store.of(config))
         self._warehouse: Warehouse | None = None
         self._accesses: dict[tuple[str, str | None], Access] = {}
         self._lexicons: dict[tuple[Any, ...], Lexicon] = {}
@@ -103,6 +104,8 @@ class Assistant:
         """The current version's names; read anew when a load has published another."""
         version = duckdb_engine.file_version(self.config.warehouse)
         if self._warehouse is None or self._warehouse.version != version:
+            if isinstance(self.engine, DuckDBEngine):
+                self.engine.close()  # DuckDB hands out the old file again while this process holds it open
             connection = duckdb_engine.open_locked(self.config.warehouse, self.limits)
             try:
                 self._warehouse = read_warehouse(
@@ -150,6 +153,19 @@ class Assistant:
         if key not in self._lexicons:
             self._lexicons[key] = visible(house, access, self._run_sql)
         return self._lexicons[key]
+
+    def people(self) -> dict[str, str | None]:
+        """Listed user → their team."""
+        listed = self.warehouse.catalog.small.get("users", ())
+        return {str(r["user"]): str(r["team"]) if r.get("team") else None for r in listed}
+
+    def team(self, user: str) -> str | None:
+        return self.people().get(user)
+
+    def allowances(self, who: Who) -> tuple[Limit, ...]:
+        """The limits that the loaded token_allowances set this user and team in the running month."""
+        operator = self.access(None)
+        return allowances.of(who, tuple(operator.tables), lambda text: self._run_sql(text, operator).rows)
 
     # --- questions -----------------------------------------------------------------------------------
 
@@ -207,7 +223,10 @@ class Assistant:
         def run(plan: QueryPlan) -> Sequence[tuple[Any, ...]]:
             return self._run(plan, house, access)[1].rows
 
-        talk = self.desk.meter(_who(question, answer_id, house), question.planner == "llm") if self.desk else None
+        team = self.team(question.user) if question.user else None
+        who = Who(answer_id, question.user, team, question.thread)
+        forced = question.planner == "llm"
+        talk = self.desk.meter(who, forced, lambda: self.allowances(who)) if self.desk else None
         routed = routing.read(
             Route(
                 question=question,
@@ -216,13 +235,16 @@ class Assistant:
                 access=access,
                 run=run,
                 check=lambda text: check_written(text, access, house),
+                fits=lambda plan: check_planned(self._compiled(plan, house).tree, access),
                 meter=talk,
             )
         )
         clock.lap("plan")
         if isinstance(routed.read, Statement):
             answer = self._of_sql(question, answer_id, routed.read.checked, house, access, clock)
-            return replace(answer, understood=UNDERSTOOD_SQL, answer=UNVERIFIED, planner="sql", confidence=0.4)
+            warned = (*answer.assumptions, *(talk.warnings if talk else ()))
+            told = replace(answer, understood=UNDERSTOOD_SQL, answer=UNVERIFIED, assumptions=warned)
+            return replace(told, planner="sql", confidence=0.4)
         reading = routed.read
         if reading.plan.analysis is not None:
             return self._analysed(question, answer_id, reading, routed.planner, clock)
@@ -309,13 +331,16 @@ class Assistant:
         """What the ledger says the answer took, whatever became of it."""
         try:
             tokens = desk.spend.tokens(answer.answer_id)
-        except (sqlite3.Error, OSError):
+        except LedgerError:
             return answer
         asked = tokens != Tokens() and answer.status != "answered"
         return replace(answer, tokens=tokens, planner="llm" if asked else answer.planner)
 
+    def _compiled(self, plan: QueryPlan, house: Warehouse) -> sql_compile.Statement:
+        return sql_compile.compile(plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
+
     def _run(self, plan: QueryPlan, house: Warehouse, access: Access) -> tuple[Sequence[AnswerColumn], Rows]:
-        statement = sql_compile.compile(plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
+        statement = self._compiled(plan, house)
         return statement.columns, self.engine.run(check_planned(statement.tree, access))
 
     def _run_sql(self, text: str, access: Access) -> Rows:
@@ -377,6 +402,9 @@ class Assistant:
 
     def close(self) -> None:
         self.engine.close()
+        self.ledger.close()
+        if self.desk is not None:
+            self.desk.spend.store.close()
 
 
 def check_planned(tree: Expr, access: Access) -> CheckedQuery:
@@ -394,12 +422,6 @@ def check_written(text: str, access: Access, house: Warehouse) -> CheckedQuery:
     if mixed is not None:
         raise GuardRefusal(mixed.rule, mixed.message.removesuffix("."))
     return checked
-
-
-def _who(question: Question, answer_id: str, house: Warehouse) -> Who:
-    users = house.catalog.small.get("users", ())
-    team = next((r.get("team") for r in users if question.user and str(r["user"]) == question.user), None)
-    return Who(answer_id, question.user, str(team) if team else None, question.thread)
 
 
 def _kind(type_: str) -> Literal["dimension", "time", "metric"]:

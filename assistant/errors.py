@@ -6,6 +6,7 @@ AssistantError
 │   └── GuardRefusal   the statement broke a rule of the guard
 ├── LoadError      repair the named file and load again            exit 1
 ├── SchemaError    repair the named line of schemas/               exit 1
+├── LedgerError    make the ledger readable and writable           exit 1
 └── EngineError    the engine stopped or failed; narrow the query  exit 1
 """
 
@@ -88,6 +89,10 @@ class SchemaError(AssistantError):
 
     def __str__(self) -> str:
         return f"{self.file}, line {self.line}: {self.message}"
+
+
+class LedgerError(AssistantError):
+    """The ledger of answers and spend can't be read or written; the message says which and why."""
 
 
 @dataclass

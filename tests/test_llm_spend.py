@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import multiprocessing
+import os
+import re
+import signal
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
-from click.testing import CliRunner
 
 from assistant.config import Config
-from assistant.errors import Clarify, SchemaError
+from assistant.errors import Clarify, LedgerError, SchemaError
+from assistant.ledger import allowances
 from assistant.ledger.budget import OPERATOR, Budget, Limit, Spent
 from assistant.ledger.prices import Price, Prices, Usage
 from assistant.ledger.spend import Call, Spend, Who
+from assistant.ledger.store import File
 from assistant.planning import meter
 from assistant.planning.llm import Failed, Reply, Scripted
 from assistant.planning.meter import MOST_CALLS, Unavailable
-from assistant.surfaces.cli import spending
 
 ANN = Who("answer-1", "ann", "Core")
 PRICE = Price(Decimal("0.01"), "test")
@@ -34,7 +37,7 @@ def call(usage: Usage, reservation: str | None = None, price: Price = PRICE) -> 
 
 
 def spend_in(folder: Path) -> Spend:
-    return Spend(folder / "ledger.sqlite")
+    return Spend(File(folder / "ledger.sqlite"))
 
 
 # --- the ledger ----------------------------------------------------------------------------------------
@@ -54,8 +57,8 @@ def test_rows_can_not_be_changed_or_removed(tmp_path: Path) -> None:
     spend = spend_in(tmp_path)
     spend.record(ANN, call(Usage(1)))
     for statement in ("UPDATE model_calls SET input = 0", "DELETE FROM model_calls"):
-        with pytest.raises(sqlite3.IntegrityError, match="append-only"), spend.transaction() as connection:
-            connection.execute(statement)
+        with pytest.raises(LedgerError, match="append-only"), spend.store.transaction() as run:
+            run(statement)
     assert spend.tokens(ANN.answer_id).input == 1
 
 
@@ -97,8 +100,8 @@ def test_a_price_that_is_no_number_names_its_model(tmp_path: Path) -> None:
 def test_an_allowance_is_reserved_settled_and_granted(tmp_path: Path) -> None:
     spend = spend_in(tmp_path)
     budget = Budget(spend, [Limit("user", "day", tokens=1_000)], 60)
-    first = budget.reserve(ANN, 800, None)
-    with pytest.raises(Spent, match="daily allowance for the language model of ann, 1,000 tokens"):
+    first = budget.reserve(ANN, 800, None).name
+    with pytest.raises(Spent, match=r"daily allowance of ann, 1,000 tokens for .* --grant-user 'ann'"):
         budget.reserve(ANN, 300, None)
     spend.record(ANN, call(Usage(input=100, output=50), first))
     assert budget.left(ANN)[0].left == 850
@@ -109,10 +112,85 @@ def test_an_allowance_is_reserved_settled_and_granted(tmp_path: Path) -> None:
     assert budget.left(ANN)[0].left == 0
 
 
-def test_a_lease_ends(tmp_path: Path) -> None:
-    budget = Budget(spend_in(tmp_path), [Limit("user", "day", tokens=1_000)], lease_seconds=-1)
-    budget.reserve(ANN, 1_000, None)  # whoever made this was killed before the call
-    budget.reserve(ANN, 1_000, None)
+def _reserve_and_die(file: str, lease: float) -> None:
+    Budget(Spend(File(Path(file))), [Limit("user", "day", tokens=1_000)], lease).reserve(ANN, 1_000, None)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(("lease", "free"), [(600.0, False), (-1.0, True)])
+def test_a_killed_process_holds_its_share_until_its_lease_ends(tmp_path: Path, lease: float, free: bool) -> None:
+    """A lease of the past stands for one that has run out since."""
+    killed = multiprocessing.get_context("spawn").Process(
+        target=_reserve_and_die, args=(str(tmp_path / "ledger.sqlite"), lease)
+    )
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
+    budget = Budget(spend_in(tmp_path), [Limit("user", "day", tokens=1_000)], 60)
+    assert (budget.left(ANN)[0].left == 1_000) is free
+
+
+def test_an_allowance_that_only_warns_is_said_and_does_not_stop(tmp_path: Path) -> None:
+    soft = Limit("team", "month", tokens=1_000, hard=False, elsewhere_tokens=700)
+    budget = Budget(spend_in(tmp_path), [], 60)
+    assert budget.reserve(ANN, 200, None, [soft]).warnings == ()
+    warned = budget.reserve(ANN, 200, None, [soft]).warnings
+    assert len(warned) == 1
+    assert re.search(r"90% of the monthly allowance of team Core, 1,000 tokens.* resets on \d{4}-\d\d-01", warned[0])
+    assert budget.reserve(ANN, 5_000, None, [soft]).warnings
+    with pytest.raises(Spent, match="monthly allowance of team Core"):
+        budget.reserve(ANN, 200, None, [replace(soft, hard=True)])
+
+
+def test_the_warehouse_s_allowances_bind_their_user_and_team(tmp_path: Path) -> None:
+    held = duckdb.connect()
+    held.execute("CREATE TABLE token_allowances (month DATE, subject_type VARCHAR, subject VARCHAR, tokens BIGINT, "
+                 "usd DECIMAL(18,2), hard BOOLEAN)")  # fmt: skip
+    held.execute("CREATE TABLE token_usage (usage_date DATE, team VARCHAR, user_id VARCHAR, application VARCHAR, "
+                 "input_tokens BIGINT, output_tokens BIGINT, cost_usd DECIMAL(18,2))")  # fmt: skip
+    held.execute("INSERT INTO token_allowances VALUES ('2026-03-01','user','ann',5000,NULL,true), "
+                 "('2026-03-01','team','Core',NULL,20,NULL), ('2026-02-01','user','ann',1,NULL,true), "
+                 "('2026-03-01','user','o''bo',1,NULL,true)")  # fmt: skip
+    held.execute(
+        "INSERT INTO token_usage VALUES ('2026-03-02','Core','ann','Claims',100,50,1.5), "
+        "('2026-03-03','Core','ann','askcost',1000,0,9), ('2026-02-03','Core','ann','Claims',7,7,7)"
+    )
+    tables = ("token_allowances", "token_usage")
+    found = allowances.of(ANN, tables, lambda sql: held.execute(sql).fetchall(), date(2026, 3, 19))
+    assert found == (
+        Limit("user", "month", 5_000, None, True, 150, Decimal("1.5")),
+        Limit("team", "month", None, Decimal(20), False, 150, Decimal("1.5")),
+    )
+    other = allowances.of(Who("x", "o'bo"), tables, lambda sql: held.execute(sql).fetchall(), date(2026, 3, 19))
+    assert [limit.tokens for limit in other] == [1]
+    assert allowances.of(Who("x"), tables, lambda sql: held.execute(sql).fetchall()) == ()
+
+
+def test_a_ledger_of_before_the_steps_goes_on(tmp_path: Path) -> None:
+    """As askcost 0.1 made it, with a call in it."""
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as old:
+        old.executescript(
+            "CREATE TABLE model_calls (call_id TEXT PRIMARY KEY, at TEXT NOT NULL, day TEXT NOT NULL, answer_id TEXT "
+            "NOT NULL, thread TEXT, user TEXT, team TEXT, purpose TEXT NOT NULL, provider TEXT, model TEXT NOT NULL, "
+            "input INTEGER NOT NULL, cached_input INTEGER NOT NULL, cache_write INTEGER NOT NULL, output INTEGER NOT "
+            "NULL, reasoning INTEGER NOT NULL, cost_usd TEXT, price_basis TEXT NOT NULL, ms REAL NOT NULL, outcome "
+            "TEXT NOT NULL, reservation TEXT);"
+            "INSERT INTO model_calls VALUES ('c','2026-01-01','2026-01-01','a0',NULL,'ann',NULL,'planning','h','m',"
+            "7,0,0,1,0,'0.5','b',1.0,'ok',NULL);"
+        )
+    old.close()
+    spend = spend_in(tmp_path)
+    spend.record(ANN, call(Usage(input=3)))
+    assert [row["input"] for row in spend.calls()] == [7, 3]
+    with pytest.raises(LedgerError, match="append-only"), spend.store.transaction() as run:
+        run("DELETE FROM model_calls")
+
+
+def test_a_ledger_of_a_newer_askcost_is_left_alone(tmp_path: Path) -> None:
+    with spend_in(tmp_path).store.transaction() as run:
+        run("INSERT INTO ledger_version (version) VALUES (99)")
+    with pytest.raises(LedgerError, match="newer askcost"):
+        spend_in(tmp_path).calls()
 
 
 def test_the_local_operator_and_teams_have_allowances_too(tmp_path: Path) -> None:
@@ -135,7 +213,7 @@ def test_money_is_not_spent_on_a_model_without_a_price(tmp_path: Path) -> None:
 
 
 def _reserve_many(file: str) -> int:
-    budget = Budget(Spend(Path(file)), [Limit("company", "month", tokens=1_000)], 60)
+    budget = Budget(Spend(File(Path(file))), [Limit("company", "month", tokens=1_000)], 60)
 
     def one(n: int) -> int:
         try:
@@ -208,44 +286,3 @@ def test_a_ledger_that_can_not_be_written_stops_the_spending(tmp_path: Path) -> 
     (tmp_path / "ledger.sqlite").mkdir()
     with pytest.raises(Unavailable, match="ledger can't be written"):
         desk_in(tmp_path, "a").meter(ANN).say("planning", [("user", "x")])
-
-
-# --- askcost spend -------------------------------------------------------------------------------------
-
-
-def test_the_report_shows_spend_and_what_is_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = Config(ledger=tmp_path / "ledger.sqlite", llm_user_day_tokens=1_000)
-    spend_in(tmp_path).record(ANN, call(Usage(input=800, output=100), price=Price(None, "unknown")))
-    spending.report(config, "team", None, "ann", "Core", as_json=True)
-    shown = json.loads(capsys.readouterr().out)
-    assert shown["rows"][0] | {"unpriced": 1, "team": "Core"} == shown["rows"][0]
-    assert (shown["allowances"][0]["used"], shown["allowances"][0]["left"]) == (900, 100)
-    spending.report(config, "team", None, "ann", "Core", as_json=False)
-    text = capsys.readouterr().out
-    assert "without a known price" in text
-    assert "nearly used up" in text
-
-
-def test_a_grant_is_kept_with_its_reason(tmp_path: Path) -> None:
-    config = Config(ledger=tmp_path / "ledger.sqlite", llm_user_day_tokens=1_000)
-    spending.grant(config, "user", "ann", 500, Decimal(0), "quarter end")
-    with spend_in(tmp_path).transaction() as connection:
-        assert connection.execute("SELECT name, tokens, reason FROM grants").fetchall() == [("ann", 500, "quarter end")]
-
-
-def test_own_spend_is_loaded_like_any_bill(tmp_path: Path) -> None:
-    from assistant.surfaces.cli.main import main
-
-    spend_in(tmp_path).record(ANN, call(Usage(input=800, cached_input=100, output=100)))
-    spending.export(Config(ledger=tmp_path / "ledger.sqlite"), tmp_path / "own")
-    with open(tmp_path / "own" / "token_usage.csv", encoding="utf-8") as stream:
-        assert [(r["team"], r["input_tokens"], r["cost_usd"]) for r in csv.DictReader(stream)] == [
-            ("Core", "800", "0.01")
-        ]
-    warehouse = str(tmp_path / "w.duckdb")
-    for table in ("cost_and_usage", "token_usage"):
-        file = str(tmp_path / "own" / f"{table}.csv")
-        done = CliRunner().invoke(main, ["load", file, "--table", table, "--warehouse", warehouse])
-        assert done.exit_code == 0, done.output
-    asked = CliRunner().invoke(main, ["ask", "cost by team today", "--json", "--warehouse", warehouse])
-    assert json.loads(asked.output)["rows"] == [["Core", 0.01]]

@@ -82,7 +82,12 @@ def test_tables_without_the_dimension_are_closed(user: str, tarnbrook: Assistant
 
 @pytest.mark.parametrize(
     "question",
-    ["GPU fleet cost last month", "policies issued last month", "token allowances by team this month", "budget last month"],
+    [
+        "GPU fleet cost last month",
+        "policies issued last month",
+        "token allowances by team this month",
+        "budget last month",
+    ],
 )
 def test_questions_over_closed_tables_are_not_answered(question: str, tarnbrook: Assistant) -> None:
     assert ask(tarnbrook, question, None).status == "answered"

@@ -1,4 +1,4 @@
-"""Every answer, kept: who, when, what, the plan, the SQL, the rows' count. Append-only SQLite beside the warehouse.
+"""Every answer, kept: who, when, what, the plan, the SQL, the rows' count. Append-only, in the ledger.
 
 Also the memory of a conversation: the last plan of a thread. Knows nothing about how answers are made.
 """
@@ -6,55 +6,48 @@ Also the memory of a conversation: the last plan of a thread. Knows nothing abou
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
+from assistant.errors import LedgerError
+from assistant.ledger.store import Store, insert
 from assistant.values import Answer, QueryPlan
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS answers (
-  answer_id TEXT PRIMARY KEY, at TEXT NOT NULL, thread TEXT, user TEXT, surface TEXT, question TEXT NOT NULL,
-  status TEXT NOT NULL, understood TEXT, plan TEXT, sql TEXT, row_count INTEGER, planner TEXT,
-  tokens_input INTEGER, tokens_output INTEGER, cost_usd REAL, data_version TEXT, answer TEXT, error TEXT);
-CREATE INDEX IF NOT EXISTS by_thread ON answers (thread, user, answer_id);
-CREATE TRIGGER IF NOT EXISTS no_update BEFORE UPDATE ON answers BEGIN SELECT RAISE(ABORT, 'append-only'); END;
-CREATE TRIGGER IF NOT EXISTS no_delete BEFORE DELETE ON answers BEGIN SELECT RAISE(ABORT, 'append-only'); END;
-"""
 _COLUMNS = (
     "answer_id", "at", "thread", "user", "surface", "question", "status", "understood", "plan", "sql", "row_count",
     "planner", "tokens_input", "tokens_output", "cost_usd", "data_version", "answer", "error",
 )  # fmt: skip
+LONGEST_REASON = 2_000
+_LISTED = ", ".join(f'"{name}"' for name in _COLUMNS)
 
 
 class Ledger:
-    """One file; safe for several processes. A file that can't be written costs the history, not the answer."""
+    """The answers of one store. A store that can't be written costs the history, not the answer."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._memory: dict[tuple[str, str | None], QueryPlan] = {}
-        self._connection: sqlite3.Connection | None = None
         self.problem: str | None = None
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection | None]:
-        if self._connection is None and self.problem is None:
-            try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                connection = sqlite3.connect(self._path, timeout=10, check_same_thread=False)
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute("PRAGMA synchronous=NORMAL")
-                connection.executescript(_SCHEMA)
-                self._connection = connection
-            except (sqlite3.Error, OSError) as error:
-                self.problem = f"the audit file {self._path} can't be written: {error}"
+    def close(self) -> None:
+        self._store.close()
+
+    def _run(self, statement: str, **values: Any) -> list[dict[str, Any]]:
         try:
-            yield self._connection
-        except sqlite3.Error as error:
-            self.problem = f"the audit file {self._path} can't be written: {error}"
+            with self._store.transaction() as run:
+                return run(statement, **values)
+        except LedgerError as error:
+            self.problem = str(error)
+            return []
+
+    def _insert(self, table: str, row: dict[str, Any]) -> bool:
+        try:
+            with self._store.transaction() as run:
+                insert(run, table, row)
+        except LedgerError as error:
+            self.problem = str(error)
+            return False
+        return True
 
     def record(self, answer: Answer, surface: str, data_version: str) -> None:
         """Appends one answer, and remembers its plan for the thread."""
@@ -80,11 +73,54 @@ class Ledger:
             answer.answer,
             answer.error or (answer.clarify.question if answer.clarify else None),
         )
-        with self._open() as connection:
-            if connection is not None:
-                marks = ", ".join("?" * len(_COLUMNS))
-                connection.execute(f"INSERT INTO answers ({', '.join(_COLUMNS)}) VALUES ({marks})", values)
-                connection.commit()
+        self._insert("answers", dict(zip(_COLUMNS, values, strict=True)))
+
+    def judge(self, answer_id: str, user: str | None, helpful: bool, reason: str = "") -> bool:
+        """Keeps what a user thinks of an answer that was given to them; False when it was not."""
+        given = self._run(
+            "SELECT 1 AS given FROM answers WHERE answer_id = :answer_id AND coalesce(\"user\", '') = :name",
+            answer_id=answer_id,
+            name=user or "",
+        )
+        row = {
+            "answer_id": answer_id, "at": datetime.now(UTC).isoformat(timespec="microseconds"), "user": user,
+            "helpful": int(helpful), "reason": reason[:LONGEST_REASON],
+        }  # fmt: skip
+        return bool(given) and self._insert("feedback", row)
+
+    def feedback(self, answer_id: str) -> list[dict[str, Any]]:
+        """What was thought of an answer, newest last."""
+        rows = self._run(
+            'SELECT at, "user", helpful, reason FROM feedback WHERE answer_id = :answer_id ORDER BY at',
+            answer_id=answer_id,
+        )
+        return [{**row, "helpful": bool(row["helpful"])} for row in rows]
+
+    def months(self) -> list[dict[str, Any]]:
+        """month (its first day) → how many questions were answered, and how many of those somebody last called helpful.
+
+        Raises LedgerError.
+        """
+        with self._store.transaction() as run:
+            return run(
+                "SELECT substr(a.at, 1, 7) || '-01' AS month, count(*) AS answered, "
+                "sum(CASE WHEN (SELECT f.helpful FROM feedback AS f WHERE f.answer_id = a.answer_id "
+                "ORDER BY f.at DESC LIMIT 1) = 1 THEN 1 ELSE 0 END) AS correct "
+                "FROM answers AS a WHERE status = 'answered' AND surface NOT IN ('eval', 'sql') "
+                "GROUP BY substr(a.at, 1, 7) ORDER BY 1"
+            )
+
+    def planners(self, since: str, user: str | None = None) -> dict[str, int]:
+        """planner → questions answered from the day `since` on, of one user or of all. Raises LedgerError."""
+        with self._store.transaction() as run:
+            rows = run(
+                "SELECT planner, count(*) AS answers FROM answers WHERE at >= :since AND status = 'answered' "
+                "AND (:everybody = 1 OR coalesce(\"user\", '') = :name) GROUP BY planner",
+                since=since,
+                everybody=int(user is None),
+                name=user or "",
+            )
+        return {row["planner"]: row["answers"] for row in rows}
 
     def last_plan(self, thread: str | None, user: str | None, shared: bool = False) -> QueryPlan | None:
         """The plan of the thread's last answer to this user; another user's thread is continued only when shared."""
@@ -92,28 +128,21 @@ class Ledger:
             return None
         if not shared and (thread, user) in self._memory:
             return self._memory[thread, user]
-        with self._open() as connection:
-            if connection is not None:
-                row = connection.execute(
-                    "SELECT plan FROM answers WHERE thread = ? AND (? OR user IS ?) AND plan IS NOT NULL "
-                    "AND status = 'answered' ORDER BY rowid DESC LIMIT 1",
-                    (thread, shared, user),
-                ).fetchone()
-                if row:
-                    return QueryPlan.model_validate_json(row[0])
-        return None
+        rows = self._run(
+            "SELECT plan FROM answers WHERE thread = :thread AND (:shared = 1 OR coalesce(\"user\", '') = :name) "
+            "AND plan IS NOT NULL AND status = 'answered' ORDER BY at DESC, answer_id DESC LIMIT 1",
+            thread=thread,
+            shared=int(shared),
+            name=user or "",
+        )
+        return QueryPlan.model_validate_json(rows[0]["plan"]) if rows else None
 
     def answers(self, answer_id: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
         """Newest first; one of them when `answer_id` is given."""
-        where, values = ("WHERE answer_id = ?", [answer_id]) if answer_id else ("", [])
-        with self._open() as connection:
-            if connection is not None:
-                rows = connection.execute(
-                    f"SELECT {', '.join(_COLUMNS)} FROM answers {where} ORDER BY rowid DESC LIMIT {int(limit)}",
-                    values,
-                ).fetchall()
-                found = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
-                for one in found:
-                    one["plan"] = json.loads(one["plan"]) if one["plan"] else None
-                return found
-        return []
+        where, values = ("WHERE answer_id = :answer_id", {"answer_id": answer_id}) if answer_id else ("", {})
+        found = self._run(
+            f"SELECT {_LISTED} FROM answers {where} ORDER BY at DESC, answer_id DESC LIMIT {int(limit)}", **values
+        )
+        for one in found:
+            one["plan"] = json.loads(one["plan"]) if one["plan"] else None
+        return found

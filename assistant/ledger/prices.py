@@ -71,6 +71,16 @@ class Prices:
         return Price(found.total_price, f"genai-prices {provider}/{found.model.id} {at:%Y-%m-%d}")
 
 
+def provider(url: str) -> str:
+    """Whose models an endpoint serves, as bills name them; its host when the catalogue does not know it."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    try:
+        return str(get_snapshot().find_provider(None, None, url).name)
+    except LookupError:
+        return url.split("://")[-1].split("/")[0].split(":")[0]
+
+
 def _own(file: Path) -> dict[str, dict[str, Decimal]]:
     """model → USD per million tokens. Raises SchemaError."""
     if not file.exists():

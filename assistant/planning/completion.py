@@ -16,7 +16,7 @@ from typing import Any
 from sqlglot import exp, parse_one
 
 from assistant.config import ROOT
-from assistant.errors import Clarify, GuardRefusal
+from assistant.errors import Clarify, GuardRefusal, Refused
 from assistant.planning import proposal
 from assistant.planning.llm import Message
 from assistant.planning.local import Context
@@ -38,6 +38,8 @@ SQL_SCHEMA = {
 }
 # Checks a statement for this user. Raises GuardRefusal.
 Check = Callable[[str], CheckedQuery]
+# Compiles and guards a plan, without running it. Raises Refused for what no statement can say.
+Fits = Callable[[QueryPlan], object]
 
 
 @dataclass(frozen=True)
@@ -88,24 +90,31 @@ def plan_messages(partial: Partial, lexicon: Lexicon, context: Context) -> list[
 
 
 def complete(
-    partial: Partial, lexicon: Lexicon, context: Context, access: Access, meter: Meter, check: Check
+    partial: Partial, lexicon: Lexicon, context: Context, access: Access, meter: Meter, check: Check, fits: Fits
 ) -> Reading | Statement:
     """Raises Unavailable without a usable reply, Clarify when the model asks back, Refused when nothing is loaded."""
     messages = plan_messages(partial, lexicon, context)
     text = meter.say("planning", messages, schema())
     try:
-        return _read(text, partial, lexicon, context, access, meter, check)
+        return _read(text, partial, lexicon, context, access, meter, check, fits)
     except Invalid as error:
         messages += [("assistant", text[:4_000]), ("user", _json({"error": str(error), "do": "repair the plan"}))]
     text = meter.say("repair", messages, schema())
     try:
-        return _read(text, partial, lexicon, context, access, meter, check)
+        return _read(text, partial, lexicon, context, access, meter, check, fits)
     except Invalid:
         raise Unavailable("The language model gave no plan that holds for this data.") from None
 
 
 def _read(
-    text: str, partial: Partial, lexicon: Lexicon, context: Context, access: Access, meter: Meter, check: Check
+    text: str,
+    partial: Partial,
+    lexicon: Lexicon,
+    context: Context,
+    access: Access,
+    meter: Meter,
+    check: Check,
+    fits: Fits,
 ) -> Reading | Statement:
     found = proposal.read(text)
     if found.clarify:
@@ -113,6 +122,10 @@ def _read(
     if found.needs_sql:
         return _statement(partial, lexicon, context, access, meter, check)
     reading = proposal.reading(found, partial, lexicon, context, access)
+    try:
+        fits(reading.plan)
+    except Refused as refusal:
+        raise Invalid(str(refusal)) from None
     words = " and ".join(f"“{w}”" for w in partial.unknown) or "the question"
     note = f"{words} was read by the language model {meter.models[-1]}; check what was understood"
     return Reading(reading.plan, reading.confidence, (note, *reading.assumptions))
@@ -171,6 +184,18 @@ def _tables(partial: Partial, lexicon: Lexicon, access: Access) -> dict[str, str
             tags = [f"keys of Tags: {', '.join(keys)}"] if keys else []
             tables[table] = ", ".join([*columns, *tags])
     return tables
+
+
+def whole_schema_tokens(access: Access) -> int:
+    """What the usual design sends with every question, without the question: every table and column of the user.
+
+    Characters ÷ 4.
+    """
+    tables = (
+        f"CREATE TABLE {name} ({', '.join(f'{c.name} {c.type}' for c in table.columns)})"
+        for name, table in access.tables.items()
+    )
+    return len("\n".join((prompt("sql.md"), *tables))) // 4
 
 
 # --- narration -----------------------------------------------------------------------------------------

@@ -6,17 +6,16 @@ Knows retries, fallbacks and limits; not what is said.
 from __future__ import annotations
 
 import random
-import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from assistant.config import Config
-from assistant.errors import Clarify
-from assistant.ledger import budget
-from assistant.ledger.budget import Budget, Spent
+from assistant.errors import Clarify, LedgerError
+from assistant.ledger import budget, store
+from assistant.ledger.budget import Budget, Limit, Spent
 from assistant.ledger.prices import Price, Prices, Usage
 from assistant.ledger.spend import Call, Spend, Who
 from assistant.planning.llm import LLM, ChatModel, Failed, Message, Reply, Schema
@@ -45,8 +44,8 @@ class Desk:
     resting: dict[str, float] = field(default_factory=dict)
     backoff: float = 0.5
 
-    def meter(self, who: Who, forced: bool = False) -> Meter:
-        return Meter(self, who, forced)
+    def meter(self, who: Who, forced: bool = False, allowances: Callable[[], Sequence[Limit]] = lambda: ()) -> Meter:
+        return Meter(self, who, forced, allowances)
 
 
 def desk(config: Config, planning: Sequence[LLM] = (), narration: Sequence[LLM] = ()) -> Desk | None:
@@ -58,11 +57,19 @@ def desk(config: Config, planning: Sequence[LLM] = (), narration: Sequence[LLM] 
     def models(*names: str | None) -> tuple[LLM, ...]:
         wanted = dict.fromkeys(n for n in names if n)
         return tuple(
-            ChatModel(n, config.llm_base_url, key, config.llm_timeout_seconds, config.llm_output_tokens) for n in wanted
+            ChatModel(
+                n,
+                config.llm_base_url,
+                key,
+                config.llm_timeout_seconds,
+                config.llm_output_tokens,
+                config.llm_api_version,
+            )
+            for n in wanted
         )
 
     narrator = config.llm_narration_model
-    spend = Spend(config.ledger_path)
+    spend = Spend(store.of(config))
     return Desk(
         config=config,
         planning=tuple(planning) or models(config.llm_model, config.llm_fallback_model),
@@ -75,14 +82,21 @@ def desk(config: Config, planning: Sequence[LLM] = (), narration: Sequence[LLM] 
 
 @dataclass
 class Meter:
-    """Counts what one answer asks of models. `forced`: the user asked for the model, so nothing is quoted first."""
+    """Counts what one answer asks of models.
+
+    forced: the user asked for the model, so nothing is quoted first. allowances: this user's and team's own limits,
+    read when the first call is made. warnings: what to say of allowances that run low.
+    """
 
     desk: Desk
     who: Who
     forced: bool = False
+    allowances: Callable[[], Sequence[Limit]] = lambda: ()
     calls: int = 0
     tokens: int = 0
     models: list[str] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
+    _own: Sequence[Limit] | None = None
 
     def say(self, purpose: str, messages: Sequence[Message], schema: Schema | None = None) -> str:
         """The model's text. Raises Unavailable, and Clarify when the next call should be agreed to first."""
@@ -103,20 +117,21 @@ class Meter:
         raise Unavailable(f"The language model could not be reached ({failure.outcome}).")
 
     def _tried(self, model: LLM, purpose: str, messages: Sequence[Message], schema: Schema | None) -> Reply:
-        """Once, and once more when that may help. A model that is down rests, so that others need not wait for it."""
+        """Once, and once more when that may help. A model that is down, or asks for a long pause, rests meanwhile."""
         if self.desk.resting.get(model.name, 0.0) > time.monotonic():
             raise Failed("it failed a moment ago")
         try:
             try:
                 return self._one(model, purpose, messages, schema)
             except Failed as error:
-                if not error.again:
+                if not error.again or (error.wait or 0) > LONGEST_WAIT:
                     raise
                 self._pause(error)
                 return self._one(model, purpose, messages, schema)
         except Failed as error:
-            if error.down:
-                self.desk.resting[model.name] = time.monotonic() + REST_SECONDS
+            rest = max(REST_SECONDS if error.down else 0.0, error.wait or 0.0)
+            if rest:
+                self.desk.resting[model.name] = time.monotonic() + rest
             raise
 
     def _one(self, model: LLM, purpose: str, messages: Sequence[Message], schema: Schema | None) -> Reply:
@@ -149,6 +164,8 @@ class Meter:
                 usage = Usage(input=size // 4, output=len(reply.text) // 4)
         except Failed as error:
             outcome = error.outcome
+            if error.billed:  # nobody says what it cost; the prompt was sent, and what came was written
+                usage = Usage(input=size // 4, output=error.characters // 4)
             raise
         finally:
             ms = (time.perf_counter() - started) * 1000
@@ -163,19 +180,25 @@ class Meter:
 
     def _reserved(self, tokens: int, usd: Decimal | None) -> str:
         try:
-            return self.desk.budget.reserve(self.who, tokens, usd)
+            if self._own is None:
+                self._own = self.allowances()
+            reservation = self.desk.budget.reserve(self.who, tokens, usd, self._own)
         except Spent as error:
             raise Unavailable(str(error)) from None
-        except (sqlite3.Error, OSError):
+        except LedgerError:
             raise Unavailable("The spend ledger can't be written, so the language model is not used.") from None
+        self.warnings = reservation.warnings
+        return reservation.name
 
     def _recorded(self, call: Call) -> None:
         try:
             self.desk.spend.record(self.who, call)
-        except (sqlite3.Error, OSError):
+        except LedgerError:
             raise Unavailable("The spend ledger can't be written, so the reply is not used.") from None
 
     def _pause(self, failure: Failed) -> None:
-        """Backs off with jitter, as long as the endpoint asks at most."""
-        wait = failure.wait if failure.wait is not None else self.desk.backoff
-        time.sleep(min(wait, LONGEST_WAIT) * random.uniform(0.8, 1.2))
+        """Backs off with jitter; as long as the endpoint asks, at least."""
+        if failure.wait is not None:
+            time.sleep(failure.wait * random.uniform(1.0, 1.2))
+        else:
+            time.sleep(self.desk.backoff * random.uniform(0.8, 1.2))

@@ -30,7 +30,7 @@ class Partial:
     """`plan`: the reading without the `unknown` words. `kept`: filters it said in the data's own words.
 
     metrics and dimensions by dataset, values by dimension: the pruned catalogue. `timed`: the days were understood.
-    `limit`: the number of rows that the question names.
+    `limit`: the number of rows that the question names. `analysis`: that it asks for one, which no model plans.
     """
 
     question: str
@@ -39,6 +39,7 @@ class Partial:
     kept: tuple[Filter, ...]
     timed: bool
     limit: int | None
+    analysis: str | None
     metrics: Mapping[str, tuple[str, ...]]
     dimensions: Mapping[str, tuple[str, ...]]
     values: Mapping[str, tuple[str, ...]]
@@ -68,6 +69,7 @@ def of(text: str, unknown: Sequence[str], lexicon: Lexicon, context: Context, ac
         kept=tuple(f for f in kept if f.dimension not in unsure),
         timed=timed and plan is not None,
         limit=draft.limit,
+        analysis=draft.analysis,
         metrics={d.name: _metrics(d, spans, loose, plan, lexicon) for d in datasets},
         dimensions={d.name: _dimensions(d, spans, loose, plan, lexicon) for d in datasets},
         values=_values(datasets, spans, loose, lexicon),

@@ -6,16 +6,15 @@ Knows no prompt. A kept plan is found again only for the same words, day, data, 
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from assistant.errors import AssistantError, Clarify, Refused
+from assistant.errors import AssistantError, Clarify, LedgerError, Refused
 from assistant.planning import completion, local, partial
-from assistant.planning.completion import Check, Statement
+from assistant.planning.completion import Check, Fits, Statement
 from assistant.planning.local import Context, Run, Uncovered
 from assistant.planning.meter import Meter, Unavailable
 from assistant.semantics.lexicon import Lexicon
@@ -43,6 +42,7 @@ class Route:
     access: Access
     run: Run
     check: Check
+    fits: Fits
     meter: Meter | None
 
 
@@ -90,11 +90,14 @@ def _by_model(route: Route, meter: Meter, words: tuple[str, ...]) -> Routed:
     if kept is not None:
         return Routed(kept, "cache")
     part = partial.of(route.question.text, words, route.lexicon, route.context, route.access)
-    found = completion.complete(part, route.lexicon, route.context, route.access, meter, route.check)
+    if part.analysis is not None:  # a plan without it would answer another question
+        label = route.lexicon.vocabulary.analyses[part.analysis].label
+        raise Unavailable(f"“{label}” is an analysis, and a language model completes plain questions only.")
+    found = completion.complete(part, route.lexicon, route.context, route.access, meter, route.check, route.fits)
     if isinstance(found, Statement):
         return Routed(found, "sql")
     _keep(meter, key, found)
-    return Routed(found, "llm")
+    return Routed(replace(found, assumptions=(*found.assumptions, *meter.warnings)), "llm")
 
 
 def _key(route: Route, meter: Meter) -> str:
@@ -118,12 +121,12 @@ def _kept(meter: Meter, key: str) -> Reading | None:
     try:
         text = meter.desk.spend.plan(key)
         return _READING.validate_json(text) if text else None
-    except (sqlite3.Error, OSError, ValidationError):
+    except (LedgerError, ValidationError):
         return None
 
 
 def _keep(meter: Meter, key: str, reading: Reading) -> None:
     try:
         meter.desk.spend.keep(key, _READING.dump_json(reading).decode())
-    except (sqlite3.Error, OSError):
+    except LedgerError:
         return  # the next one asks again

@@ -26,12 +26,14 @@ def load(
     replace: bool = False,
     progress: Callable[[str, float], None] | None = None,
     check: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
+    only: tuple[str, str] | None = None,
 ) -> LoadReport:
     """Load files, globs or folders into one table of `warehouse`, all or nothing.
 
     table: None finds it by the header. replace: for costs, the billing months (of provider and account)
-    that the files hold; for other tables, everything. progress: called with a stage's name and the part
-    done (0 to 1). check: sees the finished copy before it is published; what it raises stops the load.
+    that the files hold; for other tables, everything, or with `only` (column, value) the rows that have it.
+    progress: called with a stage's name and the part done (0 to 1). check: sees the finished copy before it is
+    published; what it raises stops the load.
     Raises LoadError, after which the warehouse is as it was.
     """
     tell = progress or (lambda name, part: None)
@@ -72,7 +74,7 @@ def load(
             day: str | None = costs.day
             notes += told.pop("oddities")
         else:
-            done = records.insert(staged, contracts.tables()[table], replace)
+            done = records.insert(staged, contracts.tables()[table], replace, only)
             told, replaced, day = {}, done.replaced, done.day
             notes += done.oddities
         counts = _count(staged, day)

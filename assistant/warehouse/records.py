@@ -41,8 +41,10 @@ def knower(table: Table) -> Callable[[str], str | None]:
     return lambda word: name if (name := spelled(word)) in table.columns else None
 
 
-def insert(stage: Stage, table: Table, replace: bool) -> Inserted:
-    """Check the staged rows against `table`'s contract and add them (`replace`: instead of all others).
+def insert(stage: Stage, table: Table, replace: bool, only: tuple[str, str] | None = None) -> Inserted:
+    """Check the staged rows against `table`'s contract and add them.
+
+    replace: instead of all others, or with `only` (column, value) instead of those that have this value.
 
     Raises LoadError naming the line of a value, range, unit or key that breaks it.
     """
@@ -60,10 +62,13 @@ def insert(stage: Stage, table: Table, replace: bool) -> Inserted:
     target = f"main.{quote(table.name)}"
     have = index.columns(con, table.name)
     replaced = 0
-    if replace and have:
+    if replace and have and only:
+        gone = f"{quote(only[0])} = {literal(only[1])}"
+        replaced = int((con.execute(f"DELETE FROM {target} WHERE {gone}").fetchone() or (0,))[0])
+    elif replace and have:
         replaced = int((con.execute(f"SELECT count(*) FROM {target}").fetchone() or (0,))[0])
         con.execute(f"DROP TABLE {target}")
-    _check_keys(stage, table, target if have and not replace else None)
+    _check_keys(stage, table, target if have and (only or not replace) else None)
     listed = ", ".join(f"{quote(name)} {kind}" for name, kind in types.items())
     con.execute(f"CREATE TABLE IF NOT EXISTS {target} ({listed})")
     columns.widen(con, table.name, wanted)

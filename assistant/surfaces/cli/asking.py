@@ -127,6 +127,8 @@ def draw(answer: Answer) -> None:
         return
     click.echo(plain(answer.answer))
     dimmed = (lambda text: click.style(text, dim=True)) if color else str
+    if answer.planner == "sql" and answer.sql:
+        click.echo(f"\n{plain(answer.sql)}")
     if len(answer.rows) > 1 or len(answer.columns) > 1:
         width = min(shutil.get_terminal_size((100, 24)).columns, 140)
         click.echo()

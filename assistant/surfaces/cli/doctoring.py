@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -11,7 +10,8 @@ import click
 
 from assistant.assistant import Assistant
 from assistant.config import Config
-from assistant.errors import AssistantError
+from assistant.errors import AssistantError, LedgerError
+from assistant.ledger import store
 
 
 def examine(config: Config) -> int:
@@ -50,12 +50,11 @@ def examine(config: Config) -> int:
             assistant.access(str(user["user"]))
         except AssistantError as error:
             line(False, f"user {user['user']}", str(error))
-    target = config.ledger_path.parent
-    line(
-        os.access(target if target.exists() else ".", os.W_OK),
-        f"audit: {config.ledger_path}",
-        "make the folder writable.",
-    )
+    try:
+        with store.of(config).transaction():
+            line(True, f"ledger: {'PostgreSQL' if config.ledger_url else config.ledger_path}")
+    except LedgerError as error:
+        line(False, str(error), "make it writable, or set ASKCOST_LEDGER or ASKCOST_LEDGER_URL.")
     if config.has_llm:
         line(
             find_spec("langchain_openai") is not None,

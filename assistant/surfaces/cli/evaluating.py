@@ -13,6 +13,8 @@ import click
 from assistant import evaluation
 from assistant.assistant import Assistant
 from assistant.config import Config
+from assistant.errors import LedgerError
+from assistant.ledger import store
 from assistant.ledger.audit import Ledger
 from assistant.telling.table import plain
 
@@ -56,7 +58,10 @@ def run(config: Config, file: Path, as_json: bool) -> int:
 
 
 def audit(config: Config, answer_id: str | None, as_json: bool) -> int:
-    found = Ledger(config.ledger_path).answers(answer_id)
+    ledger = Ledger(store.of(config))
+    found = ledger.answers(answer_id)
+    if ledger.problem:
+        raise LedgerError(ledger.problem)
     if answer_id and not found:
         click.echo(f"There is no answer {answer_id}.", err=True)
         return 1

@@ -180,7 +180,7 @@ def audit(answer_id: str | None, as_json: bool, warehouse: Path | None) -> None:
     "--by", "group", type=click.Choice(["user", "team", "model", "day", "purpose", "outcome"]), default="user"
 )
 @click.option("--since", type=DATE, help="From this day on; this month when absent.")
-@click.option("--user", help="Show what is left for this user.")
+@click.option("--user", help="As this user: their own spend; all of it, and grants, for administrators.")
 @click.option("--team", help="Show what is left for this team.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.option("--grant-user", help="Give this user more, until their allowance resets.")
@@ -189,6 +189,7 @@ def audit(answer_id: str | None, as_json: bool, warehouse: Path | None) -> None:
 @click.option("--usd", type=click.FloatRange(0), default=0.0, help="How much money more.")
 @click.option("--reason", help="Why; kept with the grant.")
 @click.option("--export", type=click.Path(path_type=Path, file_okay=False), help="Write the spend as files to load.")
+@click.option("--load", "into_warehouse", is_flag=True, help="Put the spend into the warehouse, to ask about it.")
 @warehouse_option
 def spend(
     group: str,
@@ -202,19 +203,21 @@ def spend(
     usd: float,
     reason: str | None,
     export: Path | None,
+    into_warehouse: bool,
     warehouse: Path | None,
 ) -> None:
     """The assistant's own spend on language models, and what is left. Example: askcost spend --by model."""
-    from assistant.surfaces.cli import spending
+    from assistant.surfaces.cli import owning, spending
 
     config = configuration(warehouse)
     if grant_user or grant_team:
-        if not reason or not (tokens or usd):
+        if not (reason or "").strip() or not (tokens or usd):
             raise click.UsageError("a grant needs --reason, and --tokens or --usd.")
         subject, name = ("user", grant_user) if grant_user else ("team", grant_team)
-        sys.exit(spending.grant(config, subject, str(name), tokens, Decimal(str(usd)), reason))
-    if export is not None:
-        sys.exit(spending.export(config, export, since.date() if since else None))
+        sys.exit(spending.grant(config, subject, str(name), tokens, Decimal(str(usd)), str(reason), user))
+    if export is not None or into_warehouse:
+        spending.need_admin(config, user)
+        sys.exit(owning.export(config, export, since.date() if since else None) if export else owning.load(config))
     sys.exit(spending.report(config, group, since.date() if since else None, user, team, as_json))
 
 
@@ -228,6 +231,21 @@ def serve(host: str, port: int, today: datetime | None, warehouse: Path | None) 
     from assistant.surfaces.cli import serving
 
     sys.exit(serving.serve(configuration(warehouse), host, port, today.date() if today else None))
+
+
+@main.command(name="demo-model")
+@click.option("--port", type=click.IntRange(0, 65535), default=8091, show_default=True, help="The port; 0: a free one.")
+@warehouse_option
+def demo_model(port: int, warehouse: Path | None) -> None:
+    """A stand-in for a language model, to see the route without a key. Example: askcost demo-model."""
+    import threading
+
+    from assistant.surfaces import demo_model
+
+    try:
+        sys.exit(demo_model.serve(configuration(warehouse).schemas, port, threading.Event().wait))
+    except OSError as error:
+        raise AssistantError(f"Port {port} can't be used: {error.strerror or error}. Choose another.") from None
 
 
 @main.command()

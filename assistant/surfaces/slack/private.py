@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,8 +9,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.models.blocks import Block
 
 from assistant.desk import briefing, shown
-from assistant.errors import AssistantError, Refused
-from assistant.ledger import budget
+from assistant.errors import AssistantError, LedgerError, Refused
+from assistant.ledger import budget, store
 from assistant.ledger.budget import Budget, amount
 from assistant.ledger.spend import Spend, Who
 from assistant.sql import explain
@@ -122,13 +121,11 @@ class Private:
         config = self._desk.assistant.config
         if not config.has_llm:
             return ["Questions are read without a language model here, and cost no tokens."]
-        rows = self._desk.assistant.warehouse.catalog.small.get("users", ())
-        team = next((r.get("team") for r in rows if str(r["user"]) == user), None)
+        assistant = self._desk.assistant
+        who = Who("", user, assistant.people().get(user))
         try:
-            left = Budget(Spend(config.ledger_path), budget.limits(config), 0).left(
-                Who("", user, str(team) if team else None)
-            )
-        except (sqlite3.Error, OSError):
+            left = Budget(Spend(store.of(config)), budget.limits(config), 0).left(who, assistant.allowances(who))
+        except LedgerError:
             return ["The spend ledger can't be read."]
         now = datetime.now(UTC)
         said = [

