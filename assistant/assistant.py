@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -49,6 +49,7 @@ from assistant.values import (
     Question,
     Reading,
     Rows,
+    Stage,
     Status,
     Tokens,
 )
@@ -58,6 +59,11 @@ UNVERIFIED = (
     "Unverified: a language model wrote this SQL, because no checked plan can say the question. "
     "It passed the guard and your row policy; that it means what you asked, nobody has checked."
 )
+Watch = Callable[[Stage, Any], None]
+
+
+def unseen(stage: Stage, value: Any) -> None:
+    """A Watch that looks away."""
 
 
 class Assistant:
@@ -130,13 +136,16 @@ class Assistant:
 
     # --- questions -----------------------------------------------------------------------------------
 
-    def ask(self, question: Question) -> Answer:
-        """One answer; errors become answers with their status. Recorded in the ledger."""
+    def ask(self, question: Question, watch: Watch = unseen) -> Answer:
+        """One answer; errors become answers with their status. Recorded in the ledger.
+
+        watch: is told each stage's value as it is made; an AssistantError that it raises ends the answer there.
+        """
         started = time.perf_counter()
         answer_id = str(ULID())
         thread = question.thread
         try:
-            answer = self._answer(question, answer_id)
+            answer = self._answer(question, answer_id, watch)
         except Clarify as error:
             answer = Answer(
                 "clarify",
@@ -156,8 +165,8 @@ class Assistant:
         self.ledger.record(answer, self.surface, version)
         return answer
 
-    def _answer(self, question: Question, answer_id: str) -> Answer:
-        clock = _Clock()
+    def _answer(self, question: Question, answer_id: str, watch: Watch) -> Answer:
+        clock = Clock()
         house = self.warehouse
         access = self.access(question.user)
         today = question.today or datetime.now(UTC).date()
@@ -169,9 +178,10 @@ class Assistant:
 
         known = self.verified.get(verified.normal(question.text))
         if known is not None:
+            watch("understood", f"Verified query: {known.name}")
             checked = guard.check(known.sql, access)
             clock.lap("plan")
-            answer = self._of_sql(question, answer_id, checked, house, access, clock)
+            answer = self._of_sql(question, answer_id, checked, house, access, clock, watch)
             noun = "row" if len(answer.rows) == 1 else "rows"
             return replace(
                 answer,
@@ -198,17 +208,35 @@ class Assistant:
         )
         clock.lap("plan")
         if isinstance(routed.read, Statement):
-            answer = self._of_sql(question, answer_id, routed.read.checked, house, access, clock)
+            watch("understood", UNDERSTOOD_SQL)
+            answer = self._of_sql(question, answer_id, routed.read.checked, house, access, clock, watch)
             return replace(answer, understood=UNDERSTOOD_SQL, answer=UNVERIFIED, planner="sql", confidence=0.4)
-        reading = routed.read
-        statement = sql_compile.compile(reading.plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
-        checked = check_planned(statement.tree, access)
-        clock.lap("guard")
-        rows = self.engine.run(checked, owner=question.user)
-        clock.lap("execute")
-        answer = self._told(question, answer_id, reading, statement, rows, house, access)
+        answer = self.of_plan(question, answer_id, routed.read, house, access, clock, watch)
         answer = self._narrated(replace(answer, planner=routed.planner), talk)
         clock.lap("narrate")
+        return replace(answer, timings_ms=clock.laps)
+
+    def of_plan(
+        self,
+        question: Question,
+        answer_id: str,
+        reading: Reading,
+        house: Warehouse,
+        access: Access,
+        clock: Clock,
+        watch: Watch = unseen,
+    ) -> Answer:
+        """A reading compiled, checked, run and told; not recorded. Raises AssistantError."""
+        watch("understood", reading)
+        statement = sql_compile.compile(reading.plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
+        watch("sql", statement.sql)
+        checked = check_planned(statement.tree, access)
+        clock.lap("guard")
+        watch("checked", checked)
+        rows = self.engine.run(checked, owner=question.user)
+        clock.lap("execute")
+        watch("ran", rows)
+        answer = self._told(question, answer_id, reading, statement, rows, house, access)
         return replace(answer, timings_ms=clock.laps)
 
     def _of_sql(
@@ -218,11 +246,15 @@ class Assistant:
         checked: CheckedQuery,
         house: Warehouse,
         access: Access,
-        clock: _Clock,
+        clock: Clock,
+        watch: Watch,
     ) -> Answer:
         """The rows of a statement that somebody wrote, with its lints."""
+        watch("sql", checked.sql)
+        watch("checked", checked)
         rows = self.engine.run(checked, owner=question.user)
         clock.lap("execute")
+        watch("ran", rows)
         warnings = lints.find(checked.sql, len(house.catalog.currencies))
         note = (access.note,) if access.note else ()
         return Answer(
@@ -341,7 +373,9 @@ def _kind(type_: str) -> Literal["dimension", "time", "metric"]:
     return "metric" if type_.startswith(("DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "BIGINT", "INTEGER")) else "dimension"
 
 
-class _Clock:
+class Clock:
+    """Milliseconds from one lap to the next."""
+
     def __init__(self) -> None:
         self.laps: dict[str, float] = {}
         self._last = time.perf_counter()

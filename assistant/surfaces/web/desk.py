@@ -18,11 +18,10 @@ from typing import Any, TypeVar
 
 from ulid import ULID
 
-from assistant.assistant import Assistant, check_planned
+from assistant.assistant import Assistant, Clock
 from assistant.engines.engine import Engine
 from assistant.errors import AssistantError, Clarify, Refused
 from assistant.semantics.calendar import Now
-from assistant.sql import compile as sql_compile
 from assistant.surfaces.web import changes
 from assistant.surfaces.web.changes import Change
 from assistant.values import (
@@ -195,13 +194,9 @@ class Desk:
         return answer
 
     def _planned(self, plan: QueryPlan, question: Question, answer_id: str) -> Answer:
-        """As Assistant._answer does, from a plan that is there already."""
         core = self.assistant
-        house, access = core.warehouse, core.access(question.user)
-        statement = sql_compile.compile(plan, house.model, house.catalog, core.vocabulary.calendar.fiscal_start)
-        rows = core.engine.run(check_planned(statement.tree, access), owner=question.user)
-        told = core._told(question, answer_id, Reading(plan, 1.0), statement, rows, house, access)
-        return replace(told, timings_ms={"execute": round(rows.milliseconds, 1)})
+        reading, access = Reading(plan, 1.0), core.access(question.user)
+        return core.of_plan(question, answer_id, reading, core.warehouse, access, Clock())
 
     def _keep(self, answer: Answer) -> Answer:
         with self._lock:
