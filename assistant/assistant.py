@@ -335,10 +335,13 @@ class Assistant:
         checked = guard.check(text, self.access(user))
         return replace(checked, warnings=lints.find(text, len(self.warehouse.catalog.currencies)))
 
-    def run(self, text: str, user: str | None = None) -> tuple[CheckedQuery, Rows]:
+    def run(self, text: str, user: str | None = None, watch: Watch = unseen) -> tuple[CheckedQuery, Rows]:
         """Validates, applies the user's row policy, runs."""
         checked = self.check(text, user)
-        return checked, self.engine.run(checked, owner=user)
+        watch("checked", checked)
+        rows = self.engine.run(checked, owner=user)
+        watch("ran", rows)
+        return checked, rows
 
     def close(self) -> None:
         self.engine.close()

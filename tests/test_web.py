@@ -137,7 +137,7 @@ def test_a_second_user_sees_less_everywhere(desk: Desk) -> None:
     recalled = desk.recall(part.answer_id, "ben")
     panel = payload.panel(recalled, desk, "ben")
     assert panel["policy"]
-    assert "Nimbus" not in json.dumps([panel, payload.steps(part, desk, "ben")])
+    assert "Nimbus" not in json.dumps(panel)
     lines = [line.text for line in briefing.lines(desk, "ben")]
     assert lines
     assert lines != [line.text for line in briefing.lines(desk, "ada")]
@@ -194,11 +194,13 @@ def test_an_unknown_word_is_replaced_by_the_option() -> None:
 
 
 def test_the_steps_of_an_answer_have_content(desk: Desk) -> None:
-    answer = desk.ask("cost by team last month", "ben", "t")
-    steps = dict(payload.steps(answer, desk, "ben"))
-    assert list(steps) == ["Understood", "SQL", "Checked", "Ran", "Told"]
+    steps: dict[str, str] = {}
+    desk.ask("cost by team last month", "ben", "t", lambda *made: steps.update([payload.stage(*made, desk)]))
+    assert list(steps) == ["Understood", "SQL", "Checked", "Ran"]
+    assert "Feb 2026" in steps["Understood"]
     assert "SELECT" in steps["SQL"]
     assert "Cumulus" in steps["Checked"]
+    assert "rows in" in steps["Ran"]
 
 
 def test_every_briefing_line_and_starter_is_a_question_that_gets_an_answer(desk: Desk) -> None:

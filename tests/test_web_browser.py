@@ -5,6 +5,7 @@ Needs Debian's chromium (or PLAYWRIGHT's own); without a browser the tests fail 
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import os
@@ -69,6 +70,10 @@ class Server:
                 assert time.monotonic() < until, "the chat does not come up"
                 time.sleep(0.2)
 
+    def read(self, path: str) -> str:
+        with urllib.request.urlopen(self.url + path) as reply:
+            return str(reply.read().decode())
+
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(30)
@@ -112,10 +117,20 @@ class Visit:
         route.abort()
 
     def ask(self, question: str) -> None:
-        expect(self.page.get_by_test_id("briefing")).to_be_attached()  # text typed before the chat is up is lost
-        self.page.fill("#chat-input", question)
-        self.page.wait_for_selector("#chat-submit:not([disabled])")
-        self.answered(lambda: self.page.click("#chat-submit"))
+        self.answered(lambda: self.say(question))
+
+    def say(self, words: str) -> None:
+        """Text typed while the page is still being put together is lost, so it is typed until it stands there."""
+        expect(self.page.get_by_test_id("briefing")).to_be_attached()
+        said = self.page.locator("[data-step-type=user_message]")
+        before = said.count()
+        for _ in range(3):
+            self.page.fill("#chat-input", words)
+            self.page.wait_for_selector("#chat-submit:not([disabled])")
+            self.page.click("#chat-submit")
+            with contextlib.suppress(AssertionError):
+                expect(said).to_have_count(before + 1)
+                break
 
     def answered(self, act: Any) -> None:
         """Does something, and waits until there is one answer (or question back) more."""
@@ -200,6 +215,26 @@ def test_a_question_back_is_answered_by_a_button_and_sql_can_be_edited(browser: 
     visit.last("sql-text").fill("DROP TABLE users")
     visit.answered(lambda: visit.last("sql-run").click())
     expect(page.locator(".message-content").last).to_contain_text("DROP")
+    visit.end()
+
+
+def test_a_long_statement_shows_where_it_is_and_can_be_stopped(browser: Browser, server: Server) -> None:
+    visit = Visit(browser, server)
+    page = visit.page
+    visit.ask("cost by team last month")
+    page.wait_for_url("**/thread/**")  # the page draws itself anew then
+    visit.last("sql").locator("summary").click()
+    visit.last("sql-text").fill("SELECT count(*) FROM " + ", ".join(f"cost_and_usage c{n}" for n in range(5)))
+    visit.last("sql-run").click()
+    expect(page.locator("button[id='step-Checked']").last).to_be_visible()
+    expect(page.locator("button[id='step-Ran']")).to_have_count(0)
+    page.click("#stop-button")
+    expect(page.get_by_text("Stopped. You can ask again").last).to_be_visible()
+    expect(page.locator("#stop-button")).to_have_count(0)
+    expect(visit.last("sql-run")).to_be_enabled()
+    visit.ask("cost by service last month")
+    expect(visit.last("answer-table").locator("tbody tr")).to_have_count(len(web_company.SERVICES))
+    assert "askcost_statements_running 0.0" in server.read("/metrics")  # nothing goes on behind the page
     visit.end()
 
 

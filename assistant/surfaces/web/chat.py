@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 import chainlit as cl
 from chainlit.element import Element, ElementType
+from chainlit.server import sio
+from chainlit.session import WebsocketSession
 from chainlit.types import ThreadDict
 from chainlit.user import PersistedUser, User
+from ulid import ULID
 
+from assistant.assistant import Watch
 from assistant.errors import AssistantError
 from assistant.surfaces.web import briefing, payload
-from assistant.surfaces.web.desk import Desk, stoppable
+from assistant.surfaces.web.desk import Desk
+from assistant.surfaces.web.making import Making
 from assistant.values import Answer
 
+logger = logging.getLogger(__name__)
 LOCAL = "local"  # the operator of a server that listens on this machine only
+STOPPED = "Stopped. You can ask again, or ask something else."
+LEAVING = "The chat is being restarted and takes no new questions for a moment. Your conversation is kept; ask again."
+FAILED = "This went wrong inside askcost, not in your question. Whoever runs it finds it in the log under {}."
 GREETING = "What is worth knowing today. Click a line to see more, or ask in your own words."
 
 
@@ -32,18 +43,25 @@ class ChartElement(Element):
     type: ClassVar[ElementType] = "plotly"
 
 
-@dataclass
 class Chat:
     """The handlers of one server's chats."""
 
-    desk: Desk
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.leaving = False
+        self._making: defaultdict[str, list[Making]] = defaultdict(list)
+
+    @property
+    def running(self) -> int:
+        """How many answers are in the making."""
+        return sum(map(len, self._making.values()))
 
     def register(self) -> None:
         """Hands the events to Chainlit."""
         cl.on_chat_start(self.start)
         cl.on_chat_resume(self.resumed)
         cl.on_message(self.message)
-        cl.on_stop(self.stopped)
+        sio.on("stop", self.stopped)  # Chainlit's own only lets the page go, and the statement runs on
         cl.set_starters(self.starters)
         for name, callback in (("change", self.change), ("run_sql", self.run_sql)):
             cl.action_callback(name)(callback)
@@ -67,8 +85,7 @@ class Chat:
 
     async def message(self, message: cl.Message) -> None:
         user, thread = who(), cl.context.session.thread_id
-        answer = await self._off_loop(self.desk.ask, message.content, user, thread)
-        await self._show(answer)
+        await self._answered(lambda watch: self.desk.ask(message.content, user, thread, watch), message.content)
 
     async def change(self, action: cl.Action) -> None:
         user, thread = who(), cl.context.session.thread_id
@@ -79,27 +96,44 @@ class Chat:
             await send(payload.text(str(error)))
             return
         await asked(found.words[:1].upper() + found.words[1:])
-        await self._show(await self._off_loop(self.desk.change, answer_id, key, user, thread))
+        await self._answered(lambda watch: self.desk.change(answer_id, key, user, thread, watch))
 
     async def run_sql(self, action: cl.Action) -> None:
         user, thread = who(), cl.context.session.thread_id
         sql = str(action.payload.get("sql", ""))
         await asked("Run my SQL")
-        answer = await self._off_loop(self.desk.run, sql, user, thread)
-        await self._show(answer, original=str(action.payload.get("answer_id") or "") or None)
+        original = str(action.payload.get("answer_id") or "") or None
+        await self._answered(lambda watch: self.desk.run(sql, user, thread, watch), original=original)
 
-    async def stopped(self) -> None:
-        self.desk.assistant.engine.cancel(cl.context.session.id)
+    async def stopped(self, socket_id: str) -> None:
+        session = WebsocketSession.get(socket_id)
+        for making in self._making.get(session.id, []) if session else []:
+            await making.stop()
 
     # --- drawing ----------------------------------------------------------------------------------
 
-    async def _off_loop(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
-        """Runs in a thread of its own while the page shows its stop button."""
+    async def _answered(self, call: Callable[[Watch], Answer], question: str = "", original: str | None = None) -> None:
+        """Makes an answer and shows it, while the page shows its stop button."""
+        if self.leaving:
+            await choices(LEAVING, [{"label": question, "text": question}] if question else [], "Ask again")
+            return
+        session, making = cl.context.session.id, Making(self.desk)
+        self._making[session].append(making)
         await cl.context.emitter.task_start()  # type: ignore[no-untyped-call]
         try:
-            with stoppable(cl.context.session.id):
-                return await asyncio.to_thread(call, *arguments)
+            answer = await making.answer(call)
+            if answer is None:
+                await choices(STOPPED, [{"label": question, "text": question}] if question else [], "Ask again")
+            else:
+                await self._show(answer, original)
+        except Exception:
+            reference = str(ULID())
+            logger.exception("answering failed, reference %s", reference)
+            await send(payload.text(FAILED.format(reference)))
         finally:
+            self._making[session].remove(making)
+            if not self._making[session]:
+                del self._making[session]
             await cl.context.emitter.task_end()  # type: ignore[no-untyped-call]
 
     async def _show(self, answer: Answer, original: str | None = None) -> None:
@@ -109,15 +143,7 @@ class Chat:
         elif answer.status != "answered":
             await self._refuse(answer)
         else:
-            await self._steps(answer)
             await self._answer(answer, original)
-
-    async def _steps(self, answer: Answer) -> None:
-        async with cl.Step(name="How this was answered", type="tool", show_input=False) as whole:
-            for name, content in await asyncio.to_thread(payload.steps, answer, self.desk, who()):
-                async with cl.Step(name=name, type="tool", show_input=False) as step:
-                    step.output = content
-            whole.output = ""
 
     async def _answer(self, answer: Answer, original: str | None) -> None:
         props: dict[str, Any] = {"answer_id": answer.answer_id}

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from ulid import ULID
 
-from assistant.assistant import Assistant, Clock
+from assistant.assistant import Assistant, Clock, Watch, unseen
 from assistant.engines.engine import Engine
 from assistant.errors import AssistantError, Clarify, Refused
 from assistant.semantics.calendar import Now
@@ -46,9 +46,19 @@ class StoppableEngine:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.dialect = engine.dialect
+        self._running: set[object] = set()
+
+    @property
+    def running(self) -> int:
+        """How many statements run or wait for their turn."""
+        return len(self._running)
 
     def run(self, query: CheckedQuery, owner: str | None = None, query_id: str | None = None) -> Rows:
-        return self._engine.run(query, owner or _stoppable.get(), query_id or _stoppable.get())
+        self._running.add(this := object())
+        try:
+            return self._engine.run(query, owner or _stoppable.get(), query_id or _stoppable.get())
+        finally:
+            self._running.discard(this)
 
     def cancel(self, query_id: str) -> bool:
         return self._engine.cancel(query_id)
@@ -76,10 +86,14 @@ class Recalled:
 
 
 class Desk:
-    """Answers for people at browsers. `today` fixes the day for demonstrations; None is the real one."""
+    """Answers for people at browsers. `today` fixes the day for demonstrations; None is the real one.
+
+    observers: are handed each new answer.
+    """
 
     def __init__(self, assistant: Assistant, today: date | None = None) -> None:
         self.assistant = assistant
+        self.observers: list[Callable[[Answer], None]] = []
         self._today = today
         self._recent: OrderedDict[str, Answer] = OrderedDict()
         self._made: OrderedDict[tuple[Any, ...], list[Any]] = OrderedDict()
@@ -89,9 +103,9 @@ class Desk:
     def today(self) -> date:
         return self._today or datetime.now(UTC).date()
 
-    def ask(self, text: str, user: str | None, thread: str | None) -> Answer:
+    def ask(self, text: str, user: str | None, thread: str | None, watch: Watch = unseen) -> Answer:
         """One answer to a question in words."""
-        return self._keep(self.assistant.ask(Question(text, user, thread, self.today)))
+        return self._new(self.assistant.ask(Question(text, user, thread, self.today), watch))
 
     def peek(self, text: str, user: str | None) -> Answer:
         """An answer outside any conversation, by the local planner only: it costs no tokens."""
@@ -110,10 +124,10 @@ class Desk:
             self._made[key] = made
         return made
 
-    def change(self, answer_id: str, key: str, user: str | None, thread: str | None) -> Answer:
+    def change(self, answer_id: str, key: str, user: str | None, thread: str | None, watch: Watch = unseen) -> Answer:
         """The answer of `answer_id` with one thing changed. Raises Refused when there is no such change."""
         found = self.offered(answer_id, key, user)
-        return self._keep(self._recorded(found.plan, Question(found.words, user, thread, self.today)))
+        return self._new(self._recorded(found.plan, Question(found.words, user, thread, self.today), watch))
 
     def offered(self, answer_id: str, key: str, user: str | None) -> Change:
         """The change of that key. Raises Refused when that answer has none such."""
@@ -123,12 +137,12 @@ class Desk:
             raise Refused("This change can't be made to that answer any more; ask in words instead.")
         return found
 
-    def run(self, sql: str, user: str | None, thread: str | None) -> Answer:
+    def run(self, sql: str, user: str | None, thread: str | None, watch: Watch = unseen) -> Answer:
         """The rows of a reader's own SQL, through the guard and under their row policy. Recorded."""
         started = time.perf_counter()
         answer_id = str(ULID())
         try:
-            checked, rows = self.assistant.run(sql, user)
+            checked, rows = self.assistant.run(sql, user, watch)
             answer = Answer(
                 "answered",
                 answer_id,
@@ -146,7 +160,7 @@ class Desk:
             answer = _failed(error, answer_id, sql)
         answer = replace(answer, timings_ms={**answer.timings_ms, "total": _since(started)}, user=user, thread=thread)
         self.assistant.ledger.record(answer, self.assistant.surface, self.assistant.warehouse.catalog.data_version)
-        return self._keep(answer)
+        return self._new(answer)
 
     def recall(self, answer_id: str, user: str | None) -> Recalled:
         """An answer that was given to this very user. Raises Refused when there is none."""
@@ -181,11 +195,11 @@ class Desk:
 
     # --- plans -------------------------------------------------------------------------------------
 
-    def _recorded(self, plan: QueryPlan, question: Question) -> Answer:
+    def _recorded(self, plan: QueryPlan, question: Question, watch: Watch) -> Answer:
         started = time.perf_counter()
         answer_id = str(ULID())
         try:
-            answer = self._planned(plan, question, answer_id)
+            answer = self._planned(plan, question, answer_id, watch)
         except AssistantError as error:
             answer = _failed(error, answer_id, question.text)
         timings = {**answer.timings_ms, "total": _since(started)}
@@ -193,10 +207,15 @@ class Desk:
         self.assistant.ledger.record(answer, self.assistant.surface, self.assistant.warehouse.catalog.data_version)
         return answer
 
-    def _planned(self, plan: QueryPlan, question: Question, answer_id: str) -> Answer:
+    def _planned(self, plan: QueryPlan, question: Question, answer_id: str, watch: Watch = unseen) -> Answer:
         core = self.assistant
         reading, access = Reading(plan, 1.0), core.access(question.user)
-        return core.of_plan(question, answer_id, reading, core.warehouse, access, Clock())
+        return core.of_plan(question, answer_id, reading, core.warehouse, access, Clock(), watch)
+
+    def _new(self, answer: Answer) -> Answer:
+        for observe in self.observers:
+            observe(answer)
+        return self._keep(answer)
 
     def _keep(self, answer: Answer) -> Answer:
         with self._lock:

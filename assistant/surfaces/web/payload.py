@@ -16,7 +16,8 @@ from assistant.surfaces.web.desk import Desk, Recalled
 from assistant.telling.chart import Chart, draw
 from assistant.telling.figures import currency_of, figure
 from assistant.telling.table import plain
-from assistant.values import Answer, AnswerColumn, Grain
+from assistant.telling.understood import understood
+from assistant.values import Answer, AnswerColumn, CheckedQuery, Grain, Reading, Stage
 
 MOST_ROWS = 1_000
 # Emphasis, code, links, HTML, tables, entities; directives. Nothing more: the copy button copies backslashes too.
@@ -138,34 +139,38 @@ def loaded_to(answer: Answer, desk: Desk) -> date | None:
     return days.last if days else None
 
 
-def steps(answer: Answer, desk: Desk, user: str | None) -> list[tuple[str, str]]:
-    """What happened on the way, in order: a name and its content as Markdown."""
-    if answer.status != "answered" or not answer.sql:
-        return []
-    understood = [text(answer.understood)] if answer.understood else ["The statement was given as SQL."]
-    understood += [f"- {text(line)}" for line in answer.assumptions]
-    try:
-        checked = desk.assistant.check(answer.sql, user)
-    except AssistantError as error:
-        checks = [text(str(error))]
-    else:
-        checks = ["One read-only statement; every table, column and function in it is known."]
-        checks.append(f"- Tables: {text(', '.join(checked.tables))}")
-        if checked.functions:
-            checks.append(f"- Functions: {text(', '.join(checked.functions))}")
-        checks.append(f"- Row policy: {text(checked.policy or 'none')}")
-        checks += [f"- {text(lint.message)}" for lint in checked.warnings]
-    count = f"{len(answer.rows):,} row{'' if len(answer.rows) == 1 else 's'}"
-    cut = " (the first; there were more)" if answer.truncated else ""
-    took = answer.timings_ms.get("execute", 0)
-    return [
-        ("Understood", "\n".join(understood)),
-        ("SQL", code(explain.format(answer.sql), "sql")),
-        ("Checked", "\n".join(checks)),
-        ("Ran", f"{count}{cut} in {took:,.0f} ms on DuckDB, read-only."),
-        ("Told", "Every figure in the text stands in the rows or follows from them. Answer "
-                 f"`{answer.answer_id}`."),
-    ]  # fmt: skip
+def stage(stage: Stage, value: Any, desk: Desk) -> tuple[str, str]:
+    """A stage that was reached: its name, and what came of it as Markdown."""
+    if stage == "understood":
+        return "Understood", _understood(value, desk)
+    if stage == "sql":
+        return "SQL", code(explain.format(value), "sql")
+    if stage == "checked":
+        return "Checked", _checked(value)
+    count = f"{len(value.rows):,} row{'' if len(value.rows) == 1 else 's'}"
+    cut = " (the first; there were more)" if value.truncated else ""
+    return "Ran", f"{count}{cut} in {value.milliseconds:,.0f} ms on DuckDB, read-only."
+
+
+def told(answer: Answer) -> tuple[str, str]:
+    """The last step: the words are there, and what they may say."""
+    return "Told", f"Every figure in the text stands in the rows or follows from them. Answer `{answer.answer_id}`."
+
+
+def _understood(value: Reading | str, desk: Desk) -> str:
+    if isinstance(value, str):
+        return text(value)
+    said = text(understood(value.plan, desk.assistant.warehouse.model))
+    return "\n".join([said, *(f"- {text(line)}" for line in value.assumptions)])
+
+
+def _checked(query: CheckedQuery) -> str:
+    said = ["One read-only statement; every table, column and function in it is known."]
+    said.append(f"- Tables: {text(', '.join(query.tables))}")
+    if query.functions:
+        said.append(f"- Functions: {text(', '.join(query.functions))}")
+    said.append(f"- Row policy: {text(query.policy or 'none')}")
+    return "\n".join([*said, *(f"- {text(lint.message)}" for lint in query.warnings)])
 
 
 def choice(answer: Answer, option: str) -> str:
