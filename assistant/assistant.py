@@ -23,6 +23,7 @@ from assistant.engines.engine import Engine
 from assistant.errors import AssistantError, Clarify, GuardRefusal, Refused
 from assistant.house import Warehouse, read_warehouse, user_access, visible
 from assistant.ledger.audit import Ledger
+from assistant.ledger.saved import Saved
 from assistant.ledger.spend import Who
 from assistant.planning import completion, meter, routing
 from assistant.planning.completion import Statement
@@ -54,6 +55,7 @@ from assistant.values import (
     Tokens,
 )
 
+VERIFIED = "Verified query: "
 UNDERSTOOD_SQL = "SQL written by a language model, unverified"
 UNVERIFIED = (
     "Unverified: a language model wrote this SQL, because no checked plan can say the question. "
@@ -78,6 +80,7 @@ class Assistant:
         self.limits = Limits(seconds=config.query_seconds, memory_mb=config.query_memory_mb)
         self.engine: Engine = engine or DuckDBEngine(config.warehouse, self.limits)
         self.ledger = Ledger(config.ledger_path)
+        self.saved = Saved(config.ledger_path)
         self._warehouse: Warehouse | None = None
         self._accesses: dict[tuple[str, str | None], Access] = {}
         self._lexicons: dict[tuple[str, str | None], Lexicon] = {}
@@ -95,6 +98,14 @@ class Assistant:
     @cached_property
     def verified(self) -> dict[tuple[str, ...], Verified]:
         return verified.read(self.config.schemas)
+
+    def known(self, question: str) -> Verified | None:
+        """The verified query of these words: what this company's analysts saved last, else the one in schemas/."""
+        words = verified.normal(question)
+        entry = self.saved.find(words)
+        if entry is None:
+            return self.verified.get(words)
+        return Verified(entry.question, entry.sql, entry.by, entry.on) if entry.sql else None
 
     @cached_property
     def roles(self) -> dict[str, Role]:
@@ -127,7 +138,7 @@ class Assistant:
             self._accesses[key] = user_access(user, house, self.limits, self.roles)
         return self._accesses[key]
 
-    def _lexicon(self, house: Warehouse, access: Access) -> Lexicon:
+    def lexicon(self, house: Warehouse, access: Access) -> Lexicon:
         """The words that this user knows, kept until the next load."""
         key = (house.catalog.data_version, access.user)
         if key not in self._lexicons:
@@ -176,16 +187,16 @@ class Assistant:
             reporting=self.config.reporting_currency,
         )
 
-        known = self.verified.get(verified.normal(question.text))
+        known = self.known(question.text)
         if known is not None:
-            watch("understood", f"Verified query: {known.name}")
+            watch("understood", f"{VERIFIED}{known.name}")
             checked = guard.check(known.sql, access)
             clock.lap("plan")
             answer = self._of_sql(question, answer_id, checked, house, access, clock, watch)
             noun = "row" if len(answer.rows) == 1 else "rows"
             return replace(
                 answer,
-                understood=f"Verified query: {known.name}",
+                understood=f"{VERIFIED}{known.name}",
                 answer=f"{known.name[:1].upper()}{known.name[1:]}: {len(answer.rows)} {noun}.",
                 assumptions=(f"verified by {known.by} on {known.on}", *answer.assumptions),
                 confidence=1.0,
@@ -198,7 +209,7 @@ class Assistant:
         routed = routing.read(
             Route(
                 question=question,
-                lexicon=self._lexicon(house, access),
+                lexicon=self.lexicon(house, access),
                 context=context,
                 access=access,
                 run=run,

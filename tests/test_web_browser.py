@@ -238,6 +238,35 @@ def test_a_long_statement_shows_where_it_is_and_can_be_stopped(browser: Browser,
     visit.end()
 
 
+def test_sql_is_saved_as_verified_and_an_answer_is_judged(browser: Browser, server: Server) -> None:
+    visit = Visit(browser, server)
+    page = visit.page
+    visit.ask("cost by service in January 2026")
+    page.wait_for_url("**/thread/**")
+    visit.last("sql").locator("summary").click()
+    visit.last("sql-text").fill(
+        "SELECT ServiceName AS service, SUM(ListCost) AS listed FROM cost_and_usage GROUP BY ALL"
+    )
+    visit.answered(lambda: visit.last("sql-save").click())
+    visit.answered(lambda: visit.last("choice").click())
+    expect(visit.last("sql").locator("summary")).to_contain_text("verified")
+    expect(visit.last("answer-table")).to_contain_text("listed")
+    expect(visit.last("answer")).to_contain_text("verified by local operator")
+
+    page.locator("button[aria-label='Not helpful']").last.click()
+    page.get_by_role("dialog").get_by_role("textbox").fill("I wanted the <b>billed</b> cost")
+    page.get_by_role("dialog").get_by_role("button", name="Submit").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    visit.last("audit").locator("summary").click()
+    expect(visit.last("audit")).to_contain_text("not helpful: I wanted the <b>billed</b> cost")
+
+    visit.last("sql").locator("summary").click()
+    visit.answered(lambda: visit.last("sql-withdraw").click())
+    visit.ask("cost by service in January 2026")
+    expect(visit.last("answer-table")).not_to_contain_text("listed")
+    visit.end()
+
+
 def test_each_user_signs_in_sees_their_own_and_finds_it_again(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -21,9 +21,17 @@ CREATE TABLE IF NOT EXISTS answers (
   status TEXT NOT NULL, understood TEXT, plan TEXT, sql TEXT, row_count INTEGER, planner TEXT,
   tokens_input INTEGER, tokens_output INTEGER, cost_usd REAL, data_version TEXT, answer TEXT, error TEXT);
 CREATE INDEX IF NOT EXISTS by_thread ON answers (thread, user, answer_id);
+CREATE TABLE IF NOT EXISTS feedback (
+  answer_id TEXT NOT NULL, at TEXT NOT NULL, user TEXT, helpful INTEGER NOT NULL, reason TEXT);
+CREATE INDEX IF NOT EXISTS feedback_by_answer ON feedback (answer_id);
+CREATE TRIGGER IF NOT EXISTS feedback_no_update BEFORE UPDATE ON feedback
+  BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER IF NOT EXISTS feedback_no_delete BEFORE DELETE ON feedback
+  BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER IF NOT EXISTS no_update BEFORE UPDATE ON answers BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER IF NOT EXISTS no_delete BEFORE DELETE ON answers BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 """
+LONGEST_REASON = 2_000
 _COLUMNS = (
     "answer_id", "at", "thread", "user", "surface", "question", "status", "understood", "plan", "sql", "row_count",
     "planner", "tokens_input", "tokens_output", "cost_usd", "data_version", "answer", "error",
@@ -102,6 +110,30 @@ class Ledger:
                 if row:
                     return QueryPlan.model_validate_json(row[0])
         return None
+
+    def judge(self, answer_id: str, user: str | None, helpful: bool, reason: str = "") -> bool:
+        """Keeps what a user thinks of an answer that was given to them; False when it was not."""
+        with self._open() as connection:
+            if connection is not None:
+                at = datetime.now(UTC).isoformat(timespec="milliseconds")
+                done = connection.execute(
+                    "INSERT INTO feedback SELECT answer_id, ?, user, ?, ? FROM answers "
+                    "WHERE answer_id = ? AND user IS ?",
+                    (at, int(helpful), reason[:LONGEST_REASON], answer_id, user),
+                )
+                connection.commit()
+                return done.rowcount == 1
+        return False
+
+    def feedback(self, answer_id: str) -> list[dict[str, Any]]:
+        """What was thought of an answer, newest last."""
+        with self._open() as connection:
+            if connection is not None:
+                rows = connection.execute(
+                    "SELECT at, user, helpful, reason FROM feedback WHERE answer_id = ? ORDER BY rowid", (answer_id,)
+                )
+                return [{"at": at, "user": user, "helpful": bool(h), "reason": why} for at, user, h, why in rows]
+        return []
 
     def answers(self, answer_id: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
         """Newest first; one of them when `answer_id` is given."""

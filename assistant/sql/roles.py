@@ -9,15 +9,16 @@ from pathlib import Path
 from assistant.semantics import schema_files
 from assistant.values import Limits
 
-_KEYS = ("seconds", "memory_mb", "rows", "hidden")
+_KEYS = ("seconds", "memory_mb", "rows", "hidden", "verifies")
 
 
 @dataclass(frozen=True)
 class Role:
-    """`hidden`: table → the columns that this role does not see."""
+    """`hidden`: table → the columns that this role does not see. `verifies`: may save SQL as a question's answer."""
 
     limits: Limits = field(default_factory=Limits)
     hidden: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    verifies: bool = False
 
 
 def read(folder: Path) -> dict[str, Role]:
@@ -36,5 +37,9 @@ def read(folder: Path) -> dict[str, Role]:
         except ValueError:
             raise node.fail(f"the limits of `{name}` must be numbers.") from None
         hidden = schema_files.mapping(node.get("hidden", {}), node, "hidden")
-        roles[name] = Role(limits, {t: schema_files.words(c, node, f"hidden.{t}") for t, c in hidden.items()})
+        verifies = str(node.get("verifies", "no"))
+        if verifies not in ("yes", "no"):
+            raise node.fail(f"`verifies` of `{name}` is yes or no.")
+        closed = {t: schema_files.words(c, node, f"hidden.{t}") for t, c in hidden.items()}
+        roles[name] = Role(limits, closed, verifies == "yes")
     return roles

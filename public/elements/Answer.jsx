@@ -96,7 +96,7 @@ function Chips({ panel, onChange, busy }) {
   )
 }
 
-function Sql({ panel }) {
+function Sql({ panel, original }) {
   const [text, setText] = useState(panel.sql)
   const [lineage, setLineage] = useState(null)
   const [busy, setBusy] = useState(false)
@@ -108,18 +108,26 @@ function Sql({ panel }) {
       setBusy(false)
     }
   }
+  const save = (name) => callAction({ name, payload: { sql: text, answer_id: original || panel.answer_id } })
   const explain = async () => {
     const reply = await fetch(`/answers/${panel.answer_id}/lineage`)
     setLineage(reply.ok ? await reply.json() : [])
   }
   return (
     <details className="ac-sql" data-testid="sql" onToggle={(e) => (e.currentTarget.open && lineage === null ? explain() : null)}>
-      <summary>SQL{panel.verified ? '' : ' (your own)'}</summary>
+      <summary>SQL{panel.sql_by ? ` (${panel.sql_by})` : ''}</summary>
       <textarea aria-label="SQL, can be edited" spellCheck={false} value={text} data-testid="sql-text"
         rows={Math.min(24, text.split('\n').length + 1)} onChange={(e) => setText(e.target.value)} />
       <div className="ac-row">
         <Button size="sm" disabled={busy || !text.trim()} onClick={run} data-testid="sql-run">{busy ? 'Running…' : 'Run'}</Button>
         <Button size="sm" variant="ghost" disabled={text === panel.sql} onClick={() => setText(panel.sql)}>Reset</Button>
+        {panel.may_save && (original || panel.sql_by !== 'your own SQL') ? (
+          <Button size="sm" variant="outline" disabled={!text.trim()} onClick={() => save('save_verified')} data-testid="sql-save"
+            title="From now on the same question gets this SQL, for everyone">Save as verified</Button>
+        ) : null}
+        {panel.sql_by === 'verified' && panel.may_save ? (
+          <Button size="sm" variant="ghost" onClick={() => save('withdraw_verified')} data-testid="sql-withdraw">Withdraw</Button>
+        ) : null}
         <span className="ac-quiet">
           DuckDB, read-only. Checked before it runs.{panel.policy ? ` Row policy: ${panel.policy}` : ''}
         </span>
@@ -134,6 +142,22 @@ function Sql({ panel }) {
           </tbody>
         </table>
       ) : null}
+    </details>
+  )
+}
+
+function Audit({ answer_id }) {
+  const [lines, setLines] = useState(null)
+  const open = async () => {
+    const reply = await fetch(`/answers/${answer_id}/audit`)
+    setLines(reply.ok ? await reply.json() : [])
+  }
+  return (
+    <details className="ac-sql" data-testid="audit" onToggle={(e) => (e.currentTarget.open && lines === null ? open() : null)}>
+      <summary>In the audit</summary>
+      <dl className="ac-record">
+        {(lines || []).map(([name, value], at) => <div key={at}><dt>{name}</dt><dd dir="auto">{value}</dd></div>)}
+      </dl>
     </details>
   )
 }
@@ -183,7 +207,8 @@ export default function Answer() {
           ))}
         </div>
       ) : null}
-      {panel.sql ? <Sql panel={panel} /> : null}
+      {panel.sql ? <Sql panel={panel} original={props.original} /> : null}
+      <Audit answer_id={panel.answer_id} />
       <p className="ac-quiet" data-testid="quiet">{panel.quiet}</p>
     </div>
   )

@@ -10,17 +10,20 @@ from dataclasses import asdict
 from typing import Any, ClassVar
 
 import chainlit as cl
+from chainlit.data import get_data_layer
 from chainlit.element import Element, ElementType
 from chainlit.server import sio
 from chainlit.session import WebsocketSession
-from chainlit.types import ThreadDict
+from chainlit.types import Feedback, ThreadDict
 from chainlit.user import PersistedUser, User
 from ulid import ULID
 
+from assistant import verifying
 from assistant.assistant import Watch
 from assistant.errors import AssistantError
 from assistant.surfaces.web import briefing, payload
 from assistant.surfaces.web.desk import Desk
+from assistant.surfaces.web.history import History
 from assistant.surfaces.web.making import Making
 from assistant.values import Answer
 
@@ -28,6 +31,10 @@ logger = logging.getLogger(__name__)
 LOCAL = "local"  # the operator of a server that listens on this machine only
 STOPPED = "Stopped. You can ask again, or ask something else."
 LEAVING = "The chat is being restarted and takes no new questions for a moment. Your conversation is kept; ask again."
+SAVED = (
+    "Saved. From now on “{}” is answered by this SQL, for everyone and under their own row policy, marked as verified."
+)
+WITHDRAWN = "Withdrawn. “{}” is planned anew from now on."
 FAILED = "This went wrong inside askcost, not in your question. Whoever runs it finds it in the log under {}."
 GREETING = "What is worth knowing today. Click a line to see more, or ask in your own words."
 
@@ -63,8 +70,9 @@ class Chat:
         cl.on_message(self.message)
         sio.on("stop", self.stopped)  # Chainlit's own only lets the page go, and the statement runs on
         cl.set_starters(self.starters)
-        for name, callback in (("change", self.change), ("run_sql", self.run_sql)):
-            cl.action_callback(name)(callback)
+        cl.on_feedback(self.judged)
+        for name in ("change", "run_sql", "save_verified", "withdraw_verified"):
+            cl.action_callback(name)(getattr(self, name))
 
     # --- events -----------------------------------------------------------------------------------
 
@@ -104,6 +112,31 @@ class Chat:
         await asked("Run my SQL")
         original = str(action.payload.get("answer_id") or "") or None
         await self._answered(lambda watch: self.desk.run(sql, user, thread, watch), original=original)
+
+    async def save_verified(self, action: cl.Action) -> None:
+        user, given = who(), action.payload
+        answer_id, sql = str(given.get("answer_id")), str(given.get("sql", ""))
+        await self._verified(SAVED, verifying.save, self.desk.assistant, answer_id, sql, user, self.desk.today)
+
+    async def withdraw_verified(self, action: cl.Action) -> None:
+        answer_id = str(action.payload.get("answer_id"))
+        await self._verified(WITHDRAWN, verifying.withdraw, self.desk.assistant, answer_id, who())
+
+    async def _verified(self, said: str, call: Callable[..., str], *arguments: Any) -> None:
+        try:
+            question = await asyncio.to_thread(call, *arguments)
+        except AssistantError as error:
+            await send(payload.text(str(error)))
+        else:
+            await choices(said.format(question), [{"label": question, "text": question}], "Try it")
+
+    async def judged(self, feedback: Feedback) -> None:
+        """Thumbs and the reason, kept with the answer's plan in the audit."""
+        layer = get_data_layer()  # type: ignore[no-untyped-call]
+        answer_id = await layer.judged(feedback.forId) if isinstance(layer, History) else None
+        if answer_id:
+            ledger = self.desk.assistant.ledger
+            await asyncio.to_thread(ledger.judge, answer_id, who(), bool(feedback.value), feedback.comment or "")
 
     async def stopped(self, socket_id: str) -> None:
         session = WebsocketSession.get(socket_id)
@@ -148,6 +181,7 @@ class Chat:
     async def _answer(self, answer: Answer, original: str | None) -> None:
         props: dict[str, Any] = {"answer_id": answer.answer_id}
         if original:
+            props["original"] = original
             props["difference"] = await asyncio.to_thread(payload.difference, self.desk, answer, original, who())
         elements: list[Element] = [cl.CustomElement(name="Answer", props=props, display="inline")]
         if payload.picture(answer, self.desk) is not None:

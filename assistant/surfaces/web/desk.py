@@ -36,6 +36,7 @@ from assistant.values import (
 )
 
 REMEMBERED = 64
+NOT_YOURS = "There is no such answer, or it was not given to you."
 Kept = TypeVar("Kept")
 _stoppable: ContextVar[str | None] = ContextVar("stoppable", default=None)
 
@@ -168,20 +169,35 @@ class Desk:
             held = self._recent.get(answer_id)
         if held is not None and held.user == user:
             return Recalled(held)
-        record = next(iter(self.assistant.ledger.answers(answer_id)), None)
-        if record is None or record["user"] != user or record["status"] != "answered":
-            raise Refused("There is no such answer, or it was not given to you.")
+        record = self.record(answer_id, user)
+        if record["status"] != "answered":
+            raise Refused(NOT_YOURS)
         question = Question(record["question"], user, record["thread"], self.today)
         if record["plan"]:
             answer = self._planned(QueryPlan.model_validate(record["plan"]), question, answer_id)
         else:
             checked, rows = self.assistant.run(record["sql"], user)
-            columns = tuple(_column(n, t) for n, t in zip(rows.columns, rows.types, strict=True))
             answer = Answer(
-                "answered", answer_id, question.text, columns=columns, rows=rows.rows, sql=checked.sql, planner="sql"
+                "answered",
+                answer_id,
+                question.text,
+                understood=record["understood"] or "",
+                answer=record["answer"] or "",
+                columns=tuple(_column(n, t) for n, t in zip(rows.columns, rows.types, strict=True)),
+                rows=rows.rows,
+                truncated=rows.truncated,
+                sql=checked.sql,
+                planner=record["planner"],
             )
         version = self.assistant.warehouse.catalog.data_version
         return Recalled(self._keep(replace(answer, user=user)), record["data_version"] != version)
+
+    def record(self, answer_id: str, user: str | None) -> dict[str, Any]:
+        """What the audit keeps of an answer that was given to this very user. Raises Refused when there is none."""
+        record = next(iter(self.assistant.ledger.answers(answer_id)), None)
+        if record is None or record["user"] != user:
+            raise Refused(NOT_YOURS)
+        return {**record, "feedback": self.assistant.ledger.feedback(answer_id)}
 
     def aside(self, plan: QueryPlan, user: str | None) -> Answer:
         """The rows of a plan that nobody asked for, such as a trend beside a number. Raises AssistantError."""

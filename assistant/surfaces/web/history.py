@@ -86,6 +86,15 @@ class History(SQLAlchemyDataLayer):
             f"INSERT INTO elements ({names}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {renewed}", held
         )
 
+    async def judged(self, run_id: str) -> str | None:
+        """The answer that a feedback is about: Chainlit names the run, or the message where there is no run."""
+        rows = await self.execute_sql(
+            'SELECT e."props" AS props FROM elements e JOIN steps s ON e."forId" = s."id" '
+            'WHERE e."name" = \'Answer\' AND (s."id" = :run OR s."parentId" = :run) ORDER BY s."createdAt" DESC',
+            {"run": run_id},
+        )
+        return _decoded(rows[0]["props"]).get("answer_id") if rows else None
+
     async def get_all_user_threads(self, user_id: str | None = None, thread_id: str | None = None) -> Any:
         threads = await super().get_all_user_threads(user_id, thread_id)
         for thread in threads or []:

@@ -86,6 +86,12 @@ async def lineage(asked: Answered) -> Response:
     return _private(JSONResponse(found))
 
 
+@routes.get("/answers/{answer_id}/audit")
+async def audit(asked: Answered) -> Response:
+    kept = await to_thread.run_sync(asked.desk.record, asked.recalled.answer.answer_id, asked.user)
+    return _private(JSONResponse(payload.record(kept)))
+
+
 @routes.get("/answers/{answer_id}/csv")
 async def csv(asked: Answered) -> Response:
     answer = asked.recalled.answer

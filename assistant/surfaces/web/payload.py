@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,6 +10,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from assistant import verifying
+from assistant.assistant import UNDERSTOOD_SQL, VERIFIED
 from assistant.errors import AssistantError
 from assistant.sql import explain
 from assistant.surfaces.web import changes
@@ -84,7 +87,8 @@ def panel(recalled: Recalled, desk: Desk, user: str | None) -> dict[str, Any]:
         "follow_ups": [{"key": c.key, "label": c.label} for c in changes.follow_ups(plan, model)] if plan else [],
         "assumptions": [plain(line) for line in answer.assumptions],
         "sql": explain.format(answer.sql) if answer.sql else "",
-        "verified": answer.planner != "sql",
+        "sql_by": _writer(answer),
+        "may_save": answer.sql is not None and verifying.may(desk.assistant, user),
         "policy": desk.assistant.access(user).note,
         "quiet": quiet(answer, desk),
         "renewed": recalled.renewed,
@@ -127,8 +131,39 @@ def quiet(answer: Answer, desk: Desk) -> str:
     if newest := loaded_to(answer, desk):
         parts.append(f"data to {newest.day} {newest:%b %Y}")
     if answer.planner == "sql":
-        parts.append("your own SQL, unverified")
+        parts.append(f"{_writer(answer)}, unverified")
     return " · ".join(parts)
+
+
+def _writer(answer: Answer) -> str:
+    """Whose SQL it is, when the planner did not make it."""
+    if answer.understood.startswith(VERIFIED):
+        return "verified"
+    if answer.planner != "sql":
+        return ""
+    return "a language model's SQL" if answer.understood == UNDERSTOOD_SQL else "your own SQL"
+
+
+def record(record: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the audit keeps, line by line."""
+    told = {
+        "Answer": record["answer_id"],
+        "Asked": f"{record['at'][:19].replace('T', ' ')} UTC, {record['surface']}",
+        "By": record["user"] or "the local operator",
+        "Question": record["question"],
+        "Understood": record["understood"],
+        "Answered": record["answer"] or record["error"],
+        "Plan": json.dumps(record["plan"], ensure_ascii=False) if record["plan"] else "",
+        "Planned by": record["planner"],
+        "Rows": f"{record['row_count']:,}",
+        "Tokens": f"{record['tokens_input']:,} in, {record['tokens_output']:,} out",
+        "Data version": record["data_version"],
+    }
+    said = [(name, plain(str(value))) for name, value in told.items() if value]
+    for one in record["feedback"]:
+        verdict = "helpful" if one["helpful"] else "not helpful"
+        said.append(("Feedback", plain(f"{verdict}: {one['reason']}" if one["reason"] else verdict)))
+    return said
 
 
 def loaded_to(answer: Answer, desk: Desk) -> date | None:
