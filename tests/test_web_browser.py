@@ -8,12 +8,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -25,6 +20,7 @@ import pytest
 import web_company
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from web_server import Server
 
 from assistant.config import Config
 from assistant.surfaces.cli import serving
@@ -33,51 +29,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-SERVE = """
-import sys
-from datetime import date
-from pathlib import Path
-from assistant.config import Config
-from assistant.surfaces.cli import serving
-serving.serve(Config(warehouse=Path(sys.argv[1])), "127.0.0.1", int(sys.argv[2]), date.fromisoformat(sys.argv[3]))
-"""
 PASSWORD = "correct horse battery"
-
-
-class Server:
-    """The chat over the harmful company, in a process of its own; `restart` keeps its files."""
-
-    def __init__(self, warehouse: Path, **settings: str) -> None:
-        self.warehouse, self.settings = warehouse, settings
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.start()
-
-    def start(self) -> None:
-        command = [sys.executable, "-c", SERVE, str(self.warehouse), str(self.port), web_company.TODAY.isoformat()]
-        environment = {**os.environ, **self.settings}
-        self.log = open(self.warehouse.with_suffix(".log"), "a")  # noqa: SIM115
-        self.process = subprocess.Popen(command, env=environment, stdout=self.log, stderr=self.log)
-        until = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"{self.url}/ready", timeout=5).close()
-                return
-            except OSError:
-                assert self.process.poll() is None, self.warehouse.with_suffix(".log").read_text()
-                assert time.monotonic() < until, "the chat does not come up"
-                time.sleep(0.2)
-
-    def read(self, path: str) -> str:
-        with urllib.request.urlopen(self.url + path) as reply:
-            return str(reply.read().decode())
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(30)
-        self.log.close()
 
 
 @pytest.fixture(scope="module")

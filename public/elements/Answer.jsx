@@ -11,9 +11,26 @@ function number(text) {
   return Number.isNaN(value) ? -Infinity : value
 }
 
+// Saves a file of the answer; what went wrong, in words, or nothing.
+async function download(answer_id, ending) {
+  try {
+    const reply = await fetch(`/answers/${answer_id}/${ending}`)
+    if (!reply.ok) return (await reply.json()).detail
+    const link = document.createElement('a')
+    link.href = URL.createObjectURL(await reply.blob())
+    link.download = `askcost-${answer_id}.${ending}`
+    link.click()
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000)
+    return ''
+  } catch {
+    return 'The file can’t be fetched just now; try again in a moment.'
+  }
+}
+
 function Table({ panel, single }) {
   const [sort, setSort] = useState(null)
   const [shown, setShown] = useState(PAGE)
+  const [problem, setProblem] = useState('')
   let rows = panel.rows
   if (sort) {
     const numeric = panel.columns[sort.at].number
@@ -61,10 +78,11 @@ function Table({ panel, single }) {
         ) : null}
         {['csv', 'xlsx'].map((ending) => (
           <a key={ending} className="ac-link" data-testid={`download-${ending}`} download
-            href={`/answers/${panel.answer_id}/${ending}`}>
+            href={`/answers/${panel.answer_id}/${ending}`} onClick={(e) => { e.preventDefault(); download(panel.answer_id, ending).then(setProblem) }}>
             <Download size={14} aria-hidden="true" /> {ending === 'csv' ? 'CSV' : 'Excel'}
           </a>
         ))}
+        {problem ? <span className="ac-quiet" role="status">{problem}</span> : null}
         {panel.truncated ? <span className="ac-quiet">There were more rows; these are the first.</span> : null}
         {panel.rows.length < panel.row_count ? <span className="ac-quiet">The files have all rows.</span> : null}
       </div>

@@ -35,6 +35,8 @@ SAVED = (
     "Saved. From now on “{}” is answered by this SQL, for everyone and under their own row policy, marked as verified."
 )
 WITHDRAWN = "Withdrawn. “{}” is planned anew from now on."
+UNKEPT = "The history can't be written just now. You can go on; this is kept as soon as the history is back."
+KEPT = "The history is back, and this conversation is kept."
 FAILED = "This went wrong inside askcost, not in your question. Whoever runs it finds it in the log under {}."
 GREETING = "What is worth knowing today. Click a line to see more, or ask in your own words."
 
@@ -57,6 +59,7 @@ class Chat:
         self.desk = desk
         self.leaving = False
         self._making: defaultdict[str, list[Making]] = defaultdict(list)
+        self._unkept: set[str] = set()
 
     @property
     def running(self) -> int:
@@ -159,6 +162,7 @@ class Chat:
                 await choices(STOPPED, [{"label": question, "text": question}] if question else [], "Ask again")
             else:
                 await self._show(answer, original)
+            await self._history()
         except Exception:
             reference = str(ULID())
             logger.exception("answering failed, reference %s", reference)
@@ -188,6 +192,17 @@ class Chat:
             url = f"/answers/{answer.answer_id}/chart"
             elements.insert(0, ChartElement(name="chart", url=url, mime="application/json", display="inline"))
         await send(payload.text(answer.answer), elements)
+
+    async def _history(self) -> None:
+        """Says once when the conversation can't be kept, and once when it is kept again."""
+        layer = get_data_layer()  # type: ignore[no-untyped-call]
+        if not isinstance(layer, History):
+            return
+        await layer.written()
+        failing, session = layer.failing, cl.context.session.id
+        if failing != (session in self._unkept):
+            (self._unkept.add if failing else self._unkept.remove)(session)
+            await send(UNKEPT if failing else KEPT)
 
     async def _refuse(self, answer: Answer) -> None:
         asked = await asyncio.to_thread(briefing.questions, self.desk, who())

@@ -6,12 +6,13 @@ Every route asks for the answer on behalf of the signed-in user; the desk decide
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import signal
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, TypeVar
 
 import chainlit as cl
 import chainlit.server
@@ -33,6 +34,7 @@ from assistant.surfaces.web.passwords import Passwords
 from assistant.surfaces.web.settings import LOOPBACK, WebSettings, beside
 from assistant.telling.plotly_chart import to_plotly
 from assistant.telling.table import to_csv, to_xlsx
+from assistant.values import Answer
 
 SignedIn = Annotated[User | PersistedUser | None, Depends(get_current_user)]
 FOREIGN = re.compile(r"<link\b[^>]*\bhref=\"https?://[^>]*>", re.DOTALL)
@@ -41,6 +43,8 @@ LEAVING_SECONDS = 20
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
+logger = logging.getLogger(__name__)
+Content = TypeVar("Content", str, bytes)
 routes = APIRouter()
 
 
@@ -95,14 +99,14 @@ async def audit(asked: Answered) -> Response:
 @routes.get("/answers/{answer_id}/csv")
 async def csv(asked: Answered) -> Response:
     answer = asked.recalled.answer
-    content = await to_thread.run_sync(to_csv, answer.columns, answer.rows)
+    content = await _made(to_csv, answer)
     return _file(content.encode(), "text/csv; charset=utf-8", answer.answer_id, "csv")
 
 
 @routes.get("/answers/{answer_id}/xlsx")
 async def xlsx(asked: Answered) -> Response:
     answer = asked.recalled.answer
-    book = await to_thread.run_sync(to_xlsx, answer.columns, answer.rows)
+    book = await _made(to_xlsx, answer)
     return _file(book, XLSX, answer.answer_id, "xlsx")
 
 
@@ -130,8 +134,8 @@ def application(desk: Desk, settings: WebSettings, statements: Callable[[], floa
     statements: how many run in the engine. end: ends the server that this is served by.
     """
     config = desk.assistant.config
-    url = settings.history or f"sqlite+aiosqlite:///{beside(config, 'chats.sqlite').absolute()}"
-    history.prepare(url)
+    kept = settings.history or f"sqlite+aiosqlite:///{beside(config, 'chats.sqlite').absolute()}"
+    url = history.prepare(kept)
     cl.data_layer(lambda: history.History(url))
     sign_in.register(desk, settings, Passwords(beside(config, "passwords.sqlite")))
     chat = Chat(desk)
@@ -176,6 +180,17 @@ def own_page() -> None:
         return FOREIGN.sub("", str(original(root_path)))  # type: ignore[no-untyped-call]
 
     chainlit.server.get_html_template = template
+
+
+async def _made(make: Callable[..., Content], answer: Answer) -> Content:
+    """A file's content; status 507 when there is no room to make it."""
+    try:
+        return await to_thread.run_sync(make, answer.columns, answer.rows)
+    except OSError:
+        logger.exception("no room to make a file")
+        raise HTTPException(
+            507, "The server has no room to make this file. The answer is kept; try again later."
+        ) from None
 
 
 def _private(response: Response) -> Response:
