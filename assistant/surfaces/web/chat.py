@@ -162,12 +162,12 @@ class Chat:
                 await choices(STOPPED, [{"label": question, "text": question}] if question else [], "Ask again")
             else:
                 await self._show(answer, original)
-            await self._history()
         except Exception:
             reference = str(ULID())
             logger.exception("answering failed, reference %s", reference)
             await send(payload.text(FAILED.format(reference)))
         finally:
+            await self._history()
             self._making[session].remove(making)
             if not self._making[session]:
                 del self._making[session]
@@ -187,10 +187,12 @@ class Chat:
         if original:
             props["original"] = original
             props["difference"] = await asyncio.to_thread(payload.difference, self.desk, answer, original, who())
-        elements: list[Element] = [cl.CustomElement(name="Answer", props=props, display="inline")]
+        url = f"/answers/{answer.answer_id}"  # with an address Chainlit writes no file of its own
+        elements: list[Element] = [cl.CustomElement(name="Answer", props=props, display="inline", url=url)]
         if payload.picture(answer, self.desk) is not None:
-            url = f"/answers/{answer.answer_id}/chart"
-            elements.insert(0, ChartElement(name="chart", url=url, mime="application/json", display="inline"))
+            elements.insert(
+                0, ChartElement(name="chart", url=f"{url}/chart", mime="application/json", display="inline")
+            )
         await send(payload.text(answer.answer), elements)
 
     async def _history(self) -> None:

@@ -125,7 +125,8 @@ class History(SQLAlchemyDataLayer):
             logger.exception("a statement of the history is wrong")  # it would fail for ever
             return 0 if query.strip().startswith(WRITES) else []
         except (SQLAlchemyError, OSError):
-            logger.exception("the history can't be reached")
+            if not self.failing:
+                logger.exception("the history can't be written or read")
             return None
 
     async def written(self) -> None:

@@ -15,6 +15,7 @@ from types import TracebackType
 from assistant.values import Answer
 
 OWN = "assistant."
+INNERMOST = 6
 logger = logging.getLogger(f"{OWN}answers")
 
 
@@ -53,5 +54,5 @@ def answered(answer: Answer) -> None:
 
 
 def _places(at: TracebackType | None) -> list[str]:
-    frames = traceback.extract_tb(at)
+    frames = traceback.extract_tb(at)[-INNERMOST:]
     return [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
