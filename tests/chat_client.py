@@ -20,7 +20,7 @@ class ChatClient:
         self.heard: list[dict[str, Any]] = []
         self.panels: list[str] = []
         self._ended, self._greeted, self._resumed = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._socket = socketio.AsyncClient(reconnection=False)
+        self._socket = socketio.AsyncClient(reconnection=False, request_timeout=120)
         self._socket.on("new_message", self._message)
         self._socket.on("element", self._element)
         self._socket.on("task_end", lambda *_: self._ended.set())
@@ -34,10 +34,15 @@ class ChatClient:
         cookies = "; ".join(f"{cookie.key}={cookie.value}" for cookie in jar)
         given = {"sessionId": self.session_id, "clientType": "webapp", "userEnv": "{}", "threadId": self.thread or ""}
         await self._socket.connect(
-            self.url, {"Cookie": cookies}, auth=given, transports=["websocket"], socketio_path="/ws/socket.io"
+            self.url,
+            {"Cookie": cookies},
+            auth=given,
+            transports=["websocket"],
+            socketio_path="/ws/socket.io",
+            wait_timeout=120,
         )
         await self._socket.emit("connection_successful")
-        async with asyncio.timeout(30):  # until the briefing, or the earlier conversation, is there
+        async with asyncio.timeout(120):  # until the briefing, or the earlier conversation, is there
             await (self._resumed if self.thread else self._greeted).wait()
         return self
 

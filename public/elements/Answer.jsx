@@ -196,6 +196,13 @@ export default function Answer() {
       .catch(() => gone || setProblem('The server can’t be reached; reload the page in a moment.'))
     return () => { gone = true }
   }, [props.answer_id])
+  // What grows below its question must not push the question out of sight.
+  useEffect(() => {
+    const last = [...document.querySelectorAll('[data-testid=answer]')].pop()
+    if (!panel || !last || last.dataset.answer !== panel.answer_id) return
+    const asked = document.querySelectorAll('[data-step-type=user_message]')
+    if (asked.length) asked[asked.length - 1].scrollIntoView({ block: 'start' })
+  }, [panel])
   if (problem) return <p className="ac-quiet" role="status">{problem}</p>
   if (!panel) return <p className="ac-quiet" role="status">Fetching the table…</p>
   const change = async (key) => {
@@ -207,7 +214,7 @@ export default function Answer() {
     }
   }
   return (
-    <div className="ac-answer" data-testid="answer">
+    <div className="ac-answer" data-testid="answer" data-answer={panel.answer_id}>
       {props.difference ? <p className="ac-note">{props.difference}</p> : null}
       {panel.renewed ? <p className="ac-note">Data was loaded since this was asked; chart and table show what it says now.</p> : null}
       {panel.chips.length ? <Chips panel={panel} onChange={change} busy={busy} /> : null}

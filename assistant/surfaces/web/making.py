@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import chainlit as cl
+from chainlit.utils import utc_now
 from ulid import ULID
 
 from assistant.assistant import Watch
@@ -48,13 +49,15 @@ class Making:
         async with AsyncExitStack() as stack:
             whole: cl.Step | None = None
             while reached := await self._stages.get():
-                whole = whole or await stack.enter_async_context(_step(WHOLE, default_open=True, auto_collapse=True))
-                await _shown(*await asyncio.to_thread(payload.stage, *reached, self._desk))
+                if whole is None:
+                    whole = _step(WHOLE, default_open=True, auto_collapse=True)
+                    await stack.enter_async_context(whole)
+                await _shown(whole, *await asyncio.to_thread(payload.stage, *reached, self._desk))
             if self._stopped:
                 return None
             answer = await self._work
             if whole and answer.status == "answered":
-                await _shown(*payload.told(answer))
+                await _shown(whole, *payload.told(answer))
             return answer
 
     async def stop(self) -> None:
@@ -75,6 +78,9 @@ def _step(name: str, **look: Any) -> cl.Step:
     return cl.Step(name=name, type="tool", show_input=False, **look)
 
 
-async def _shown(name: str, content: str) -> None:
-    async with _step(name) as step:
-        step.output = content
+async def _shown(whole: cl.Step, name: str, content: str) -> None:
+    """A stage that is over already: sent and written once."""
+    step = _step(name, parent_id=whole.id)
+    step.start = step.end = utc_now()  # type: ignore[no-untyped-call]
+    step.output = content
+    await step.send()  # type: ignore[no-untyped-call]
