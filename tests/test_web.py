@@ -6,8 +6,10 @@ import asyncio
 import csv
 import io
 import json
+import logging
 import socket
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -20,12 +22,13 @@ import pytest
 import web_company
 import yaml
 
+from assistant import verifying
 from assistant.assistant import Assistant
 from assistant.config import Config
 from assistant.engines.sandbox import Sandbox
 from assistant.errors import AssistantError, Refused
 from assistant.surfaces.cli import serving
-from assistant.surfaces.web import briefing, changes, passwords, payload
+from assistant.surfaces.web import briefing, changes, logs, passwords, payload
 from assistant.surfaces.web.desk import Desk, StoppableEngine, stoppable
 from assistant.surfaces.web.gate import Gate
 from assistant.surfaces.web.settings import WebSettings
@@ -172,6 +175,46 @@ def test_sql_that_the_guard_refuses_is_refused_in_words(desk: Desk) -> None:
     answer = desk.run("DROP TABLE users", "ben", "t")
     assert answer.status == "refused"
     assert "DROP" in (answer.error or "")
+
+
+@pytest.mark.parametrize(("user", "may"), [("ada", False), ("ben", True), (None, True)])
+def test_only_who_verifies_is_offered_to_save(desk: Desk, user: str | None, may: bool) -> None:
+    answer = desk.ask("cost by team in February 2026", user, "t")
+    assert payload.panel(desk.recall(answer.answer_id, user), desk, user)["may_save"] is may
+
+
+def test_a_verified_answer_is_still_called_so_after_a_restart(desk: Desk) -> None:
+    planned = desk.ask("cost by team in February 2026", "ben", "t")
+    verifying.save(desk.assistant, planned.answer_id, "SELECT 1 AS one", "ben", web_company.TODAY)
+    answer = desk.ask("Cost by team in February 2026", "ada", "t")
+    for held in (desk, again(desk)):
+        panel = payload.panel(held.recall(answer.answer_id, "ada"), held, "ada")
+        assert (panel["sql_by"], panel["rows"]) == ("verified", [["1"]])
+        assert "unverified" not in panel["quiet"]
+
+
+def test_what_is_thought_of_an_answer_is_kept_by_who_got_it(desk: Desk) -> None:
+    answer = desk.ask("cost by team last month", "ben", "t")
+    ledger = desk.assistant.ledger
+    assert ledger.judge(answer.answer_id, "ben", False, "wrong month")
+    assert not ledger.judge(answer.answer_id, "ada", True)
+    assert not ledger.judge("01ARZ3NDEKTSV4RRFFQ69G5FAV", "ben", True)
+    kept = [(one["helpful"], one["reason"]) for one in desk.record(answer.answer_id, "ben")["feedback"]]
+    assert kept == [(False, "wrong month")]
+    assert ("Feedback", "not helpful: wrong month") in payload.record(desk.record(answer.answer_id, "ben"))
+    with pytest.raises(Refused):
+        desk.record(answer.answer_id, "ada")
+
+
+def test_a_log_line_says_where_and_not_what() -> None:
+    try:
+        raise KeyError("Payments")
+    except KeyError:
+        record = logging.LogRecord("assistant.x", logging.ERROR, "chat.py", 7, "failed", (), sys.exc_info())
+    line = json.loads(logs.Lines().format(record))
+    assert (line["event"], line["error"], len(line["place"])) == ("failed", "KeyError", 1)
+    other = logging.LogRecord("sqlalchemy", logging.ERROR, "/x/engine.py", 7, "bad value %s", ("Payments",), None)
+    assert "Payments" not in json.dumps(line) + logs.Lines().format(other)
 
 
 # --- what is shown -----------------------------------------------------------------------------------
