@@ -57,7 +57,7 @@ def test_a_question_verified_twice_is_named(tmp_path: Path) -> None:
 # --- saved by an analyst --------------------------------------------------------------------------
 
 ASKED = Question("cost by provider in January 2026", today=TODAY)
-FIXED = "SELECT ProviderName AS provider, SUM(BilledCost) AS cost FROM cost_and_usage GROUP BY ALL"
+FIXED = "SELECT ProviderName AS provider, SUM(BilledCost) AS cost FROM cost_and_usage GROUP BY ALL ORDER BY ALL"
 
 
 def test_a_saved_statement_answers_its_words_for_everybody_until_it_is_withdrawn(assistant_for: AssistantFor) -> None:
