@@ -20,15 +20,24 @@ class ChatClient:
         self.heard: list[dict[str, Any]] = []
         self.panels: list[str] = []
         self._ended, self._greeted, self._resumed = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._socket = socketio.AsyncClient(reconnection=False, request_timeout=120)
+
+    async def __aenter__(self) -> ChatClient:
+        try:
+            await self._enter()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def _enter(self) -> None:
+        jar = aiohttp.CookieJar(unsafe=True)
+        self.http = aiohttp.ClientSession(self.url, cookie_jar=jar, headers=self.headers)
+        self._wire = aiohttp.ClientSession()
+        self._socket = socketio.AsyncClient(reconnection=False, request_timeout=120, http_session=self._wire)
         self._socket.on("new_message", self._message)
         self._socket.on("element", self._element)
         self._socket.on("task_end", lambda *_: self._ended.set())
         self._socket.on("resume_thread", self._again)
-
-    async def __aenter__(self) -> ChatClient:
-        jar = aiohttp.CookieJar(unsafe=True)
-        self.http = aiohttp.ClientSession(self.url, cookie_jar=jar, headers=self.headers)
         async with self.http.post("/auth/header") as reply:
             assert reply.status == 200, await reply.text()
         cookies = "; ".join(f"{cookie.key}={cookie.value}" for cookie in jar)
@@ -44,10 +53,10 @@ class ChatClient:
         await self._socket.emit("connection_successful")
         async with asyncio.timeout(120):  # until the briefing, or the earlier conversation, is there
             await (self._resumed if self.thread else self._greeted).wait()
-        return self
 
     async def __aexit__(self, *error: object) -> None:
         await self._socket.disconnect()
+        await self._wire.close()
         await self.http.close()
 
     async def ask(self, words: str, seconds: float = 60) -> list[dict[str, Any]]:
