@@ -6,7 +6,7 @@ Wires the stages and keeps nothing between questions but one snapshot of the war
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -26,6 +26,7 @@ from assistant.house import Warehouse, read_warehouse, user_access, visible
 from assistant.ledger import allowances, store
 from assistant.ledger.audit import Ledger
 from assistant.ledger.budget import Limit
+from assistant.ledger.saved import Saved
 from assistant.ledger.spend import Who
 from assistant.planning import completion, meter, routing
 from assistant.planning.completion import Statement
@@ -53,15 +54,22 @@ from assistant.values import (
     Question,
     Reading,
     Rows,
+    Stage,
     Status,
     Tokens,
 )
 
+VERIFIED = "Verified query: "
 UNDERSTOOD_SQL = "SQL written by a language model, unverified"
 UNVERIFIED = (
     "Unverified: a language model wrote this SQL, because no checked plan can say the question. "
     "It passed the guard and your row policy; that it means what you asked, nobody has checked."
 )
+Watch = Callable[[Stage, Any], None]
+
+
+def unseen(stage: Stage, value: Any) -> None:
+    """A Watch that looks away."""
 
 
 class Assistant:
@@ -76,6 +84,7 @@ class Assistant:
         self.limits = Limits(seconds=config.query_seconds, memory_mb=config.query_memory_mb)
         self.engine: Engine = engine or DuckDBEngine(config.warehouse, self.limits)
         self.ledger = Ledger(store.of(config))
+        self.saved = Saved(config.ledger_path)
         self._warehouse: Warehouse | None = None
         self._accesses: dict[tuple[str, str | None], Access] = {}
         self._lexicons: dict[tuple[Any, ...], Lexicon] = {}
@@ -94,6 +103,14 @@ class Assistant:
     @cached_property
     def verified(self) -> dict[tuple[str, ...], Verified]:
         return verified.read(self.config.schemas)
+
+    def known(self, question: str) -> Verified | None:
+        """The verified query of these words: what this company's analysts saved last, else the one in schemas/."""
+        words = verified.normal(question)
+        entry = self.saved.find(words)
+        if entry is None:
+            return self.verified.get(words)
+        return Verified(entry.question, entry.sql, entry.by, entry.on) if entry.sql else None
 
     @cached_property
     def roles(self) -> Roles:
@@ -146,7 +163,7 @@ class Assistant:
             fiscal=self.vocabulary.calendar.fiscal_start,
         )
 
-    def _lexicon(self, house: Warehouse, access: Access) -> Lexicon:
+    def lexicon(self, house: Warehouse, access: Access) -> Lexicon:
         """The words that whoever sees this much knows, kept until the next load."""
         seen = ((t.name, t.predicate, t.columns) for t in access.tables.values())
         key = (house.catalog.data_version, access.note is None, *seen)
@@ -169,13 +186,16 @@ class Assistant:
 
     # --- questions -----------------------------------------------------------------------------------
 
-    def ask(self, question: Question) -> Answer:
-        """One answer; errors become answers with their status. Recorded in the ledger."""
+    def ask(self, question: Question, watch: Watch = unseen) -> Answer:
+        """One answer; errors become answers with their status. Recorded in the ledger.
+
+        watch: is told each stage's value as it is made; an AssistantError that it raises ends the answer there.
+        """
         started = time.perf_counter()
         answer_id = str(ULID())
         thread = question.thread
         try:
-            answer = self._answer(question, answer_id)
+            answer = self._answer(question, answer_id, watch)
         except Clarify as error:
             answer = Answer(
                 "clarify",
@@ -195,8 +215,8 @@ class Assistant:
         self.ledger.record(answer, self.surface, version)
         return answer
 
-    def _answer(self, question: Question, answer_id: str) -> Answer:
-        clock = _Clock()
+    def _answer(self, question: Question, answer_id: str, watch: Watch) -> Answer:
+        clock = Clock()
         house = self.warehouse
         access = self.access(question.user, question.readers)
         today = question.today or datetime.now(UTC).date()
@@ -206,15 +226,16 @@ class Assistant:
             reporting=self.config.reporting_currency,
         )
 
-        known = self.verified.get(verified.normal(question.text))
+        known = self.known(question.text)
         if known is not None:
+            watch("understood", f"{VERIFIED}{known.name}")
             checked = guard.check(known.sql, access)
             clock.lap("plan")
-            answer = self._of_sql(question, answer_id, checked, house, access, clock)
+            answer = self._of_sql(question, answer_id, checked, house, access, clock, watch)
             noun = "row" if len(answer.rows) == 1 else "rows"
             return replace(
                 answer,
-                understood=f"Verified query: {known.name}",
+                understood=f"{VERIFIED}{known.name}",
                 answer=f"{known.name[:1].upper()}{known.name[1:]}: {len(answer.rows)} {noun}.",
                 assumptions=(f"verified by {known.by} on {known.on}", *answer.assumptions),
                 confidence=1.0,
@@ -230,7 +251,7 @@ class Assistant:
         routed = routing.read(
             Route(
                 question=question,
-                lexicon=self._lexicon(house, access),
+                lexicon=self.lexicon(house, access),
                 context=context,
                 access=access,
                 run=run,
@@ -241,34 +262,55 @@ class Assistant:
         )
         clock.lap("plan")
         if isinstance(routed.read, Statement):
-            answer = self._of_sql(question, answer_id, routed.read.checked, house, access, clock)
+            watch("understood", UNDERSTOOD_SQL)
+            answer = self._of_sql(question, answer_id, routed.read.checked, house, access, clock, watch)
             warned = (*answer.assumptions, *(talk.warnings if talk else ()))
             told = replace(answer, understood=UNDERSTOOD_SQL, answer=UNVERIFIED, assumptions=warned)
             return replace(told, planner="sql", confidence=0.4)
-        reading = routed.read
-        if reading.plan.analysis is not None:
-            return self._analysed(question, answer_id, reading, routed.planner, clock)
-        statement = sql_compile.compile(reading.plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
-        checked = check_planned(statement.tree, access)
-        clock.lap("guard")
-        rows = self.engine.run(checked, owner=question.user)
-        clock.lap("execute")
-        answer = self._told(question, answer_id, reading, statement, rows, house, access)
+        answer = self.of_plan(question, answer_id, routed.read, house, access, clock, watch)
+        if routed.read.plan.analysis is not None:
+            return replace(answer, planner=routed.planner)  # its words are computed: there is nothing to tell better
         answer = self._narrated(replace(answer, planner=routed.planner), talk)
         clock.lap("narrate")
         return replace(answer, timings_ms=clock.laps)
 
-    def _analysed(
-        self, question: Question, answer_id: str, reading: Reading, planner: routing.Planner, clock: _Clock
+    def of_plan(
+        self,
+        question: Question,
+        answer_id: str,
+        reading: Reading,
+        house: Warehouse,
+        access: Access,
+        clock: Clock,
+        watch: Watch = unseen,
     ) -> Answer:
+        """A reading compiled, checked, run and told; not recorded. Raises AssistantError."""
+        watch("understood", reading)
+        if reading.plan.analysis is not None:
+            return self._analysed(question, answer_id, reading, clock, watch)
+        statement = sql_compile.compile(reading.plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
+        watch("sql", statement.sql)
+        checked = check_planned(statement.tree, access)
+        clock.lap("guard")
+        watch("checked", checked)
+        rows = self.engine.run(checked, owner=question.user)
+        clock.lap("execute")
+        watch("ran", rows)
+        answer = self._told(question, answer_id, reading, statement, rows, house, access)
+        return replace(answer, timings_ms=clock.laps)
+
+    def _analysed(self, question: Question, answer_id: str, reading: Reading, clock: Clock, watch: Watch) -> Answer:
         """The report of an analysis: more than one statement, each through the guard."""
         plan = reading.plan
         books = self.books(question.user, question.today, question.readers)
         found = analyses.answer(plan, books)
         clock.lap("execute")
+        sql = ";\n\n".join(books.statements)
+        watch("sql", sql)
         kept = [c.name not in found.wide for c in found.columns]
         columns = tuple(c for c, keep in zip(found.columns, kept, strict=True) if keep)
         rows = tuple(tuple(v for v, keep in zip(row, kept, strict=True) if keep) for row in found.rows)
+        watch("ran", Rows(tuple(c.name for c in columns), (), rows, milliseconds=clock.laps["execute"]))
         label = self.vocabulary.analyses[plan.analysis or ""].label
         note = (books.access.note,) if books.access.note else ()
         return Answer(
@@ -280,8 +322,7 @@ class Assistant:
             columns=columns,
             rows=rows,
             period=plan.period,
-            sql=";\n\n".join(books.statements),
-            planner=planner,
+            sql=sql,
             confidence=reading.confidence,
             assumptions=(*reading.assumptions, *found.notes, *note),
             plan=plan,
@@ -295,11 +336,15 @@ class Assistant:
         checked: CheckedQuery,
         house: Warehouse,
         access: Access,
-        clock: _Clock,
+        clock: Clock,
+        watch: Watch,
     ) -> Answer:
         """The rows of a statement that somebody wrote, with its lints."""
+        watch("sql", checked.sql)
+        watch("checked", checked)
         rows = self.engine.run(checked, owner=question.user)
         clock.lap("execute")
+        watch("ran", rows)
         warnings = lints.find(checked.sql, len(house.catalog.currencies))
         note = (access.note,) if access.note else ()
         return Answer(
@@ -395,10 +440,15 @@ class Assistant:
         dataset = next((d for d in house.model.datasets.values() if d.loaded_from == name), None)
         return scan.Table(self._sizes[key], dataset.time if dataset else None, house.catalog.days.get(name))
 
-    def run(self, text: str, user: str | None = None, readers: Sequence[str] = ()) -> tuple[CheckedQuery, Rows]:
+    def run(
+        self, text: str, user: str | None = None, readers: Sequence[str] = (), watch: Watch = unseen
+    ) -> tuple[CheckedQuery, Rows]:
         """Validates, applies the row policy of the user and the readers, runs."""
         checked = self.check(text, user, readers)
-        return checked, self.engine.run(checked, owner=user)
+        watch("checked", checked)
+        rows = self.engine.run(checked, owner=user)
+        watch("ran", rows)
+        return checked, rows
 
     def close(self) -> None:
         self.engine.close()
@@ -430,7 +480,9 @@ def _kind(type_: str) -> Literal["dimension", "time", "metric"]:
     return "metric" if type_.startswith(("DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "BIGINT", "INTEGER")) else "dimension"
 
 
-class _Clock:
+class Clock:
+    """Milliseconds from one lap to the next."""
+
     def __init__(self) -> None:
         self.laps: dict[str, float] = {}
         self._last = time.perf_counter()

@@ -236,6 +236,8 @@ class Tokens:
     cost_usd: float | None = 0.0
 
 
+# What becomes of a question, in order: a Reading or words, SQL, a CheckedQuery, Rows.
+Stage = Literal["understood", "sql", "checked", "ran"]
 Status = Literal["answered", "clarify", "refused", "error"]
 
 

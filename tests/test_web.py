@@ -6,8 +6,10 @@ import asyncio
 import csv
 import io
 import json
+import logging
 import socket
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +22,7 @@ import pytest
 import web_company
 import yaml
 
+from assistant import verifying
 from assistant.assistant import Assistant
 from assistant.config import Config
 from assistant.desk import briefing, changes, shown
@@ -27,7 +30,7 @@ from assistant.desk.desk import Desk, StoppableEngine, stoppable
 from assistant.engines.sandbox import Sandbox
 from assistant.errors import AssistantError, Refused
 from assistant.surfaces.cli import serving
-from assistant.surfaces.web import passwords, payload
+from assistant.surfaces.web import logs, passwords, payload
 from assistant.surfaces.web.gate import Gate
 from assistant.surfaces.web.settings import WebSettings
 from assistant.telling.table import to_csv, to_xlsx
@@ -138,7 +141,7 @@ def test_a_second_user_sees_less_everywhere(desk: Desk) -> None:
     recalled = desk.recall(part.answer_id, "ben")
     panel = payload.panel(recalled, desk, "ben")
     assert panel["policy"]
-    assert "Nimbus" not in json.dumps([panel, payload.steps(part, desk, "ben")])
+    assert "Nimbus" not in json.dumps(panel)
     lines = [line.text for line in briefing.lines(desk, "ben")]
     assert lines
     assert lines != [line.text for line in briefing.lines(desk, "ada")]
@@ -175,6 +178,46 @@ def test_sql_that_the_guard_refuses_is_refused_in_words(desk: Desk) -> None:
     assert "DROP" in (answer.error or "")
 
 
+@pytest.mark.parametrize(("user", "may"), [("ada", False), ("ben", True), (None, True)])
+def test_only_who_verifies_is_offered_to_save(desk: Desk, user: str | None, may: bool) -> None:
+    answer = desk.ask("cost by team in February 2026", user, "t")
+    assert payload.panel(desk.recall(answer.answer_id, user), desk, user)["may_save"] is may
+
+
+def test_a_verified_answer_is_still_called_so_after_a_restart(desk: Desk) -> None:
+    planned = desk.ask("cost by team in February 2026", "ben", "t")
+    verifying.save(desk.assistant, planned.answer_id, "SELECT 1 AS one", "ben", web_company.TODAY)
+    answer = desk.ask("Cost by team in February 2026", "ada", "t")
+    for held in (desk, again(desk)):
+        panel = payload.panel(held.recall(answer.answer_id, "ada"), held, "ada")
+        assert (panel["sql_by"], panel["rows"]) == ("verified", [["1"]])
+        assert "unverified" not in panel["quiet"]
+
+
+def test_what_is_thought_of_an_answer_is_kept_by_who_got_it(desk: Desk) -> None:
+    answer = desk.ask("cost by team last month", "ben", "t")
+    ledger = desk.assistant.ledger
+    assert ledger.judge(answer.answer_id, "ben", False, "wrong month")
+    assert not ledger.judge(answer.answer_id, "ada", True)
+    assert not ledger.judge("01ARZ3NDEKTSV4RRFFQ69G5FAV", "ben", True)
+    kept = [(one["helpful"], one["reason"]) for one in desk.record(answer.answer_id, "ben")["feedback"]]
+    assert kept == [(False, "wrong month")]
+    assert ("Feedback", "not helpful: wrong month") in payload.record(desk.record(answer.answer_id, "ben"))
+    with pytest.raises(Refused):
+        desk.record(answer.answer_id, "ada")
+
+
+def test_a_log_line_says_where_and_not_what() -> None:
+    try:
+        raise KeyError("Payments")
+    except KeyError:
+        record = logging.LogRecord("assistant.x", logging.ERROR, "chat.py", 7, "failed", (), sys.exc_info())
+    line = json.loads(logs.Lines().format(record))
+    assert (line["event"], line["error"], len(line["place"])) == ("failed", "KeyError", 1)
+    other = logging.LogRecord("sqlalchemy", logging.ERROR, "/x/engine.py", 7, "bad value %s", ("Payments",), None)
+    assert "Payments" not in json.dumps(line) + logs.Lines().format(other)
+
+
 # --- what is shown -----------------------------------------------------------------------------------
 
 
@@ -195,11 +238,13 @@ def test_an_unknown_word_is_replaced_by_the_option() -> None:
 
 
 def test_the_steps_of_an_answer_have_content(desk: Desk) -> None:
-    answer = desk.ask("cost by team last month", "ben", "t")
-    steps = dict(payload.steps(answer, desk, "ben"))
-    assert list(steps) == ["Understood", "SQL", "Checked", "Ran", "Told"]
+    steps: dict[str, str] = {}
+    desk.ask("cost by team last month", "ben", "t", lambda *made: steps.update([payload.stage(*made, desk)]))
+    assert list(steps) == ["Understood", "SQL", "Checked", "Ran"]
+    assert "Feb 2026" in steps["Understood"]
     assert "SELECT" in steps["SQL"]
     assert "Cumulus" in steps["Checked"]
+    assert "rows in" in steps["Ran"]
 
 
 def test_every_briefing_line_and_starter_is_a_question_that_gets_an_answer(desk: Desk) -> None:

@@ -20,15 +20,19 @@ LOADED = re.compile(r"\s*Data is loaded up to [^.]*\.$")
 
 @dataclass(frozen=True)
 class Line:
-    """text: what is to be known. question: what to ask to see more."""
+    """title: what it is about. text: what is to be known. question: what to ask to see more."""
 
+    title: str
     text: str
     question: str
 
 
 def lines(desk: Desk, user: str | None) -> list[Line]:
     """The briefing; only what the loaded data and the reader's rights allow. Made once a day and warehouse version."""
-    return desk.once("briefing", user, lambda: _lines(desk, user))
+    try:
+        return desk.once("briefing", user, lambda: _lines(desk, user))
+    except AssistantError:
+        return []  # a warehouse that can't be opened; whoever asks is told
 
 
 def questions(desk: Desk, user: str | None) -> list[str]:
@@ -56,15 +60,14 @@ def _lines(desk: Desk, user: str | None) -> list[Line]:
         question = _words(desk, one["question"], newest)
         answer = desk.peek(question, user)
         if answer.status == "answered" and answer.answer:
-            found.append(Line(f"{one['title']}: {_said(answer)}", question[:1].upper() + question[1:]))
+            found.append(Line(one["title"], _said(answer), question[:1].upper() + question[1:]))
     fresh = desk.assistant.warehouse.catalog.days["cost_and_usage"].last
-    found.append(Line(f"Data: loaded up to {fresh.day} {fresh:%B %Y}.", f"Cost by provider on {newest}"))
+    found.append(Line("Data", f"Loaded up to {fresh.day} {fresh:%B %Y}.", f"Cost by provider on {newest}"))
     return found
 
 
 def _said(answer: Answer) -> str:
-    text = LOADED.sub("", answer.answer)
-    return text[:1].lower() + text[1:] if text.startswith("The ") else text
+    return LOADED.sub("", answer.answer)
 
 
 def _words(desk: Desk, question: str, newest: str | None) -> str:

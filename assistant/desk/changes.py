@@ -209,13 +209,13 @@ def _trend(plan: QueryPlan) -> list[Change]:
     assert plan.period
     fine = plan.period.days <= 62
     grains = (Grain.DAY,) if fine else (Grain.MONTH, Grain.WEEK) if plan.period.days <= 200 else (Grain.MONTH,)
-    ranked = {"limit": None, "limit_per": None, "order": None, "having": ()}
+    whole = {"limit": None, "limit_per": None, "order": None, "having": (), "average": None}
     return [
         Change(
             f"grain:{grain.value}",
             f"Trend by {grain.value}",
             f"trend by {grain.value}",
-            plan.model_copy(update={"grain": grain, "average": None, **ranked}),
+            plan.model_copy(update={**whole, "grain": grain}),
         )
         for grain in grains
         if grain is not plan.grain

@@ -18,13 +18,12 @@ from typing import Any, TypeVar
 
 from ulid import ULID
 
-from assistant.assistant import Assistant, _Clock, check_planned
+from assistant.assistant import Assistant, Clock, Watch, unseen
 from assistant.desk import changes
 from assistant.desk.changes import Change
 from assistant.engines.engine import Engine
 from assistant.errors import AssistantError, Clarify, Refused
 from assistant.semantics.calendar import Now
-from assistant.sql import compile as sql_compile
 from assistant.values import (
     Answer,
     AnswerColumn,
@@ -37,6 +36,7 @@ from assistant.values import (
 )
 
 REMEMBERED = 64
+NOT_YOURS = "There is no such answer, or it was not given to you."
 Kept = TypeVar("Kept")
 _stoppable: ContextVar[str | None] = ContextVar("stoppable", default=None)
 
@@ -47,9 +47,19 @@ class StoppableEngine:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.dialect = engine.dialect
+        self._running: set[object] = set()
+
+    @property
+    def running(self) -> int:
+        """How many statements run or wait for their turn."""
+        return len(self._running)
 
     def run(self, query: CheckedQuery, owner: str | None = None, query_id: str | None = None) -> Rows:
-        return self._engine.run(query, owner or _stoppable.get(), query_id or _stoppable.get())
+        self._running.add(this := object())
+        try:
+            return self._engine.run(query, owner or _stoppable.get(), query_id or _stoppable.get())
+        finally:
+            self._running.discard(this)
 
     def cancel(self, query_id: str) -> bool:
         return self._engine.cancel(query_id)
@@ -77,10 +87,14 @@ class Recalled:
 
 
 class Desk:
-    """Answers for people at browsers and in chats. `today` fixes the day for demonstrations; None is the real one."""
+    """Answers for people at browsers and in chats. `today` fixes the day for demonstrations; None is the real one.
+
+    observers: are handed each new answer.
+    """
 
     def __init__(self, assistant: Assistant, today: date | None = None) -> None:
         self.assistant = assistant
+        self.observers: list[Callable[[Answer], None]] = []
         self._today = today
         self._recent: OrderedDict[str, Answer] = OrderedDict()
         self._made: OrderedDict[tuple[Any, ...], list[Any]] = OrderedDict()
@@ -90,9 +104,16 @@ class Desk:
     def today(self) -> date:
         return self._today or datetime.now(UTC).date()
 
-    def ask(self, text: str, user: str | None, thread: str | None, readers: tuple[str, ...] = ()) -> Answer:
+    def ask(
+        self,
+        text: str,
+        user: str | None,
+        thread: str | None,
+        readers: tuple[str, ...] = (),
+        watch: Watch = unseen,
+    ) -> Answer:
         """One answer to a question in words. `readers`: as in Question, here and below."""
-        return self._keep(self.assistant.ask(Question(text, user, thread, self.today, readers=readers)))
+        return self._new(self.assistant.ask(Question(text, user, thread, self.today, readers=readers), watch))
 
     def peek(self, text: str, user: str | None) -> Answer:
         """An answer outside any conversation, by the local planner only: it costs no tokens."""
@@ -112,12 +133,18 @@ class Desk:
         return made
 
     def change(
-        self, answer_id: str, key: str, user: str | None, thread: str | None, readers: tuple[str, ...] = ()
+        self,
+        answer_id: str,
+        key: str,
+        user: str | None,
+        thread: str | None,
+        readers: tuple[str, ...] = (),
+        watch: Watch = unseen,
     ) -> Answer:
         """The answer of `answer_id` with one thing changed. Raises Refused when there is no such change."""
         found = self.offered(answer_id, key, user, thread, readers)
         question = Question(found.words, user, thread, self.today, readers=readers)
-        return self._keep(self._recorded(found.plan, question))
+        return self._new(self._recorded(found.plan, question, watch))
 
     def offered(
         self, answer_id: str, key: str, user: str | None, thread: str | None = None, readers: tuple[str, ...] = ()
@@ -129,12 +156,12 @@ class Desk:
             raise Refused("This change can't be made to that answer any more; ask in words instead.")
         return found
 
-    def run(self, sql: str, user: str | None, thread: str | None) -> Answer:
+    def run(self, sql: str, user: str | None, thread: str | None, watch: Watch = unseen) -> Answer:
         """The rows of a reader's own SQL, through the guard and under their row policy. Recorded."""
         started = time.perf_counter()
         answer_id = str(ULID())
         try:
-            checked, rows = self.assistant.run(sql, user)
+            checked, rows = self.assistant.run(sql, user, watch=watch)
             answer = Answer(
                 "answered",
                 answer_id,
@@ -152,7 +179,7 @@ class Desk:
             answer = _failed(error, answer_id, sql)
         answer = replace(answer, timings_ms={**answer.timings_ms, "total": _since(started)}, user=user, thread=thread)
         self.assistant.ledger.record(answer, self.assistant.surface, self.assistant.warehouse.catalog.data_version)
-        return self._keep(answer)
+        return self._new(answer)
 
     def recall(
         self, answer_id: str, user: str | None, thread: str | None = None, readers: tuple[str, ...] = ()
@@ -164,14 +191,24 @@ class Desk:
         if held is not None and held.user == user and not readers:
             return Recalled(held)
         record = self.record(answer_id, user, thread, readers)
+        if record["status"] != "answered":
+            raise Refused(NOT_YOURS)
         question = Question(record["question"], user, record["thread"], self.today, readers=readers)
         if record["plan"]:
             answer = self._planned(QueryPlan.model_validate(record["plan"]), question, answer_id)
         else:
             checked, rows = self.assistant.run(record["sql"], user, readers)
-            columns = tuple(_column(n, t) for n, t in zip(rows.columns, rows.types, strict=True))
             answer = Answer(
-                "answered", answer_id, question.text, columns=columns, rows=rows.rows, sql=checked.sql, planner="sql"
+                "answered",
+                answer_id,
+                question.text,
+                understood=record["understood"] or "",
+                answer=record["answer"] or "",
+                columns=tuple(_column(n, t) for n, t in zip(rows.columns, rows.types, strict=True)),
+                rows=rows.rows,
+                truncated=rows.truncated,
+                sql=checked.sql,
+                planner=record["planner"],
             )
         version = self.assistant.warehouse.catalog.data_version
         answer = replace(answer, user=user, thread=record["thread"])
@@ -180,12 +217,15 @@ class Desk:
     def record(
         self, answer_id: str, user: str | None, thread: str | None = None, readers: tuple[str, ...] = ()
     ) -> dict[str, Any]:
-        """What the audit holds of an answer that `recall` would find. Raises Refused when there is none."""
+        """What the audit keeps of an answer that was given to this very user, or in the readers' thread.
+
+        Raises Refused when there is none.
+        """
         found = next(iter(self.assistant.ledger.answers(answer_id)), None)
         theirs = found is not None and (found["thread"] == thread if readers else found["user"] == user)
-        if found is None or not theirs or found["status"] != "answered":
-            raise Refused("There is no such answer, or it was not given to you.")
-        return found
+        if found is None or not theirs:
+            raise Refused(NOT_YOURS)
+        return {**found, "feedback": self.assistant.ledger.feedback(answer_id)}
 
     def aside(self, plan: QueryPlan, user: str | None) -> Answer:
         """The rows of a plan that nobody asked for, such as a trend beside a number. Raises AssistantError."""
@@ -199,11 +239,11 @@ class Desk:
 
     # --- plans -------------------------------------------------------------------------------------
 
-    def _recorded(self, plan: QueryPlan, question: Question) -> Answer:
+    def _recorded(self, plan: QueryPlan, question: Question, watch: Watch) -> Answer:
         started = time.perf_counter()
         answer_id = str(ULID())
         try:
-            answer = self._planned(plan, question, answer_id)
+            answer = self._planned(plan, question, answer_id, watch)
         except AssistantError as error:
             answer = _failed(error, answer_id, question.text)
         timings = {**answer.timings_ms, "total": _since(started)}
@@ -211,16 +251,15 @@ class Desk:
         self.assistant.ledger.record(answer, self.assistant.surface, self.assistant.warehouse.catalog.data_version)
         return answer
 
-    def _planned(self, plan: QueryPlan, question: Question, answer_id: str) -> Answer:
-        """As Assistant._answer does, from a plan that is there already."""
+    def _planned(self, plan: QueryPlan, question: Question, answer_id: str, watch: Watch = unseen) -> Answer:
         core = self.assistant
-        if plan.analysis is not None:
-            return core._analysed(question, answer_id, Reading(plan, 1.0), "local", _Clock())
-        house, access = core.warehouse, core.access(question.user, question.readers)
-        statement = sql_compile.compile(plan, house.model, house.catalog, core.vocabulary.calendar.fiscal_start)
-        rows = core.engine.run(check_planned(statement.tree, access), owner=question.user)
-        told = core._told(question, answer_id, Reading(plan, 1.0), statement, rows, house, access)
-        return replace(told, timings_ms={"execute": round(rows.milliseconds, 1)})
+        reading, access = Reading(plan, 1.0), core.access(question.user, question.readers)
+        return core.of_plan(question, answer_id, reading, core.warehouse, access, Clock(), watch)
+
+    def _new(self, answer: Answer) -> Answer:
+        for observe in self.observers:
+            observe(answer)
+        return self._keep(answer)
 
     def _keep(self, answer: Answer) -> Answer:
         with self._lock:

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from assistant.assistant import UNDERSTOOD_SQL, VERIFIED
 from assistant.desk import changes
 from assistant.desk.desk import Desk
 from assistant.errors import AssistantError
@@ -94,8 +95,17 @@ def quiet(answer: Answer, desk: Desk) -> str:
     if newest := loaded_to(answer, desk):
         parts.append(f"data to {newest.day} {newest:%b %Y}")
     if answer.planner == "sql":
-        parts.append("your own SQL, unverified")
+        parts.append(f"{writer(answer)}, unverified")
     return " · ".join(parts)
+
+
+def writer(answer: Answer) -> str:
+    """Whose SQL it is, when the planner did not make it."""
+    if answer.understood.startswith(VERIFIED):
+        return "verified"
+    if answer.planner != "sql":
+        return ""
+    return "a language model's SQL" if answer.understood == UNDERSTOOD_SQL else "your own SQL"
 
 
 def loaded_to(answer: Answer, desk: Desk) -> date | None:

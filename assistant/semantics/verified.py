@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 from assistant.semantics import schema_files
+from assistant.semantics.calendar import Now
+from assistant.semantics.time_grammar import TimeGrammar
 from assistant.semantics.words import tokens
+from assistant.values import Period
 
+A_YEAR_ON = timedelta(days=400)
 _KEYS = ("name", "questions", "sql", "by", "on")
 
 
@@ -22,8 +27,30 @@ class Verified:
 
 
 def normal(question: str) -> tuple[str, ...]:
-    """The words of a question without case and punctuation; two questions with the same ones are the same."""
-    return tuple(t.word for t in tokens(question) if t.word[:1].isalnum())
+    """The words of a question without case and punctuation; two questions with the same ones are the same.
+
+    Signs that compare or join stay: “over > 5” is not “over < 5”.
+    """
+    return tuple(t.word for t in tokens(question) if t.word not in (",", ":"))
+
+
+def moves(question: str, grammar: TimeGrammar, today: date) -> bool:
+    """Whether the question's days depend on the day it is asked, as they do when it names none."""
+    now, later = (_periods(question, grammar, day) for day in (today, today + A_YEAR_ON))
+    return not now or now != later
+
+
+def _periods(question: str, grammar: TimeGrammar, today: date) -> list[Period | date]:
+    """The days of each time expression; today itself for one that another period or a choice would complete."""
+    words = [t.word for t in tokens(question)]
+    moment, found, at = Now(today, date.min, today), list[Period | date](), 0
+    while at < len(words):
+        length, expression = next(iter(grammar.match(words, at)), (1, None))
+        if expression is not None:
+            open_ = expression.shift or expression.ambiguous or expression.future
+            found.append(today if open_ else expression.resolve(moment))
+        at += length
+    return found
 
 
 def read(folder: Path) -> dict[tuple[str, ...], Verified]:

@@ -24,8 +24,11 @@ class Sight:
 
 @dataclass(frozen=True)
 class Role:
+    """`verifies`: may save SQL as a question's verified answer, for everybody."""
+
     sight: Sight
     limits: Limits = field(default_factory=Limits)
+    verifies: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def read(folder: Path) -> Roles:
 
 
 def _role(name: str, node: schema_files.Node) -> Role:
-    node.only((*_LIMITS, "hidden", "row_policy"))
+    node.only((*_LIMITS, "hidden", "row_policy", "verifies"))
     try:
         limits = Limits(
             seconds=float(node.require("seconds")),
@@ -76,7 +79,10 @@ def _role(name: str, node: schema_files.Node) -> Role:
         )
     except ValueError:
         raise node.fail(f"the limits of `{name}` must be numbers.") from None
-    return Role(_sight(name, node), limits)
+    verifies = str(node.get("verifies", "no"))
+    if verifies not in ("yes", "no"):
+        raise node.fail(f"`verifies` of `{name}` is yes or no.")
+    return Role(_sight(name, node), limits, verifies == "yes")
 
 
 def _group(node: schema_files.Node) -> Group:

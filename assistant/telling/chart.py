@@ -79,6 +79,9 @@ def draw(
     base = Chart("number", title, (), (), unit, plan.grain if plan else None)
     if times and len(rows) > 1:
         if dimensions:
+            part = next((i for i in metrics if columns[i].unit == "percent"), None) if plan and plan.share else None
+            if part is not None:
+                base, metrics = replace(base, title=f"Share of {title[:1].lower()}{title[1:]}", unit="percent"), [part]
             return _over_time(base, rows, times[0], dimensions, metrics[0], additive)
         return _lines(base, columns, rows, times[0], metrics, plan)
     compared = plan is not None and plan.comparison is not None and len(metrics) > 1

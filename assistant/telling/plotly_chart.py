@@ -5,7 +5,9 @@ Names from the data are text, never markup; every figure is written as figures.p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +22,7 @@ COLORS = (
 )  # fmt: skip
 RISE, FALL, TOTAL = "#d55e00", "#009e73", "#0072b2"
 GREY = "#8a8f98"
-TICKS = {Grain.DAY: "%-d %b", Grain.WEEK: "%-d %b", Grain.MONTH: "%b\n%Y", Grain.QUARTER: "Q%q\n%Y", Grain.YEAR: "%Y"}
+MOST_TICKS = 7  # as many as a phone has room for
 
 
 def to_plotly(chart: Chart) -> dict[str, Any]:
@@ -60,8 +62,7 @@ def _markup_free(text: str, longest: int = LONGEST_NAME) -> str:
 
 
 def _title_of(chart: Chart) -> dict[str, Any]:
-    unit = chart.unit if chart.unit and chart.unit != "count" else ""
-    unit = "%" if unit == "percent" else unit
+    unit = chart.unit if chart.unit and chart.unit not in ("count", "percent") else ""  # the axis says per cent
     text = f"{chart.title} ({unit})" if unit and not chart.title.endswith(unit) else chart.title
     return {"text": _markup_free(text, 80), "x": 0, "xanchor": "left", "font": {"size": 14}}
 
@@ -107,11 +108,15 @@ def _times(chart: Chart) -> tuple[list[dict[str, Any]], dict[str, Any]]:
                 "hovertemplate": "%{customdata}<extra></extra>",
             }
         )
-    dates: dict[str, Any] = {"type": "date", "hoverformat": "%-d %b %Y"}
-    if chart.grain:
-        dates["tickformat"] = TICKS[chart.grain]
-    if len(chart.labels) <= 13:
-        dates |= {"tickmode": "array", "tickvals": list(chart.labels)}
+    shown = list(chart.labels)[:: math.ceil(len(chart.labels) / MOST_TICKS)]
+    dates: dict[str, Any] = {
+        "type": "date",
+        "hoverformat": "%-d %b %Y",
+        "tickmode": "array",
+        "tickvals": shown,
+        "ticktext": _ticks(shown, chart.grain),
+        "tickangle": 0,
+    }
     layout = {
         "title": _title_of(chart),
         "barmode": "stack",
@@ -123,6 +128,24 @@ def _times(chart: Chart) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         "yaxis": {**_axis(chart), "rangemode": "tozero"},
     }
     return data, layout
+
+
+def _ticks(labels: Sequence[str], grain: Grain | None) -> list[str]:
+    """Buckets as their axis calls them, the year only where it begins."""
+    texts, year = [], None
+    for label in labels:
+        if not label[:1].isdigit():  # an empty day in somebody's own SQL
+            texts.append(label)
+            continue
+        day = date.fromisoformat(label)
+        name = {
+            Grain.YEAR: "",
+            Grain.QUARTER: f"Q{(day.month + 2) // 3}",
+            Grain.MONTH: f"{day:%b}",
+        }.get(grain or Grain.DAY, f"{day.day} {day:%b}")
+        texts.append("<br>".join(part for part in (name, str(day.year) if day.year != year else "") if part))
+        year = day.year
+    return texts
 
 
 def _bars(chart: Chart) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -150,8 +173,21 @@ def _bars(chart: Chart) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     width = 0.42 / len(chart.series)
     for at, bars in enumerate(data):
         bars |= {"width": width, "offset": -0.05 + at * width}
-    # Names stand above their bars: at the left of them they would leave a phone no room.
-    names = [
+    layout = {
+        "title": _title_of(chart),
+        "height": 60 + len(rows) * (40 if len(chart.series) == 1 else 60),
+        "showlegend": len(chart.series) > 1,
+        "annotations": _names(chart),
+        "xaxis": {**_axis(chart), "showticklabels": False, "showgrid": False},
+        "yaxis": {"visible": False, "fixedrange": True, "range": [len(rows) - 0.5, -0.6]},
+        "margin": {"l": 8, "r": 90, "t": 36, "b": 8},
+    }
+    return data, layout
+
+
+def _names(chart: Chart) -> list[dict[str, Any]]:
+    """Names stand above their bars: at the left of them they would leave a phone no room."""
+    return [
         {
             "text": _markup_free(label, 60),
             "x": 0,
@@ -165,16 +201,6 @@ def _bars(chart: Chart) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         }
         for row, label in enumerate(chart.labels)
     ]
-    layout = {
-        "title": _title_of(chart),
-        "height": 60 + len(rows) * (40 if len(chart.series) == 1 else 60),
-        "showlegend": len(chart.series) > 1,
-        "annotations": names,
-        "xaxis": {**_axis(chart), "showticklabels": False, "showgrid": False},
-        "yaxis": {"visible": False, "fixedrange": True, "range": [len(rows) - 0.5, -0.6]},
-        "margin": {"l": 8, "r": 90, "t": 36, "b": 8},
-    }
-    return data, layout
 
 
 def _steps(chart: Chart) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -184,8 +210,11 @@ def _steps(chart: Chart) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     data = [
         {
             "type": "waterfall",
-            "x": rows,
-            "y": _floats(values),
+            "orientation": "h",
+            "x": _floats(values),
+            "y": rows,
+            "width": 0.42,
+            "offset": -0.05,
             "measure": ["absolute", *["relative"] * (len(values) - 2), "total"],
             "text": [_step_text(v, i in total, chart.unit) for i, v in enumerate(values)],
             "textposition": "outside",
@@ -195,7 +224,7 @@ def _steps(chart: Chart) -> tuple[list[dict[str, Any]], dict[str, Any]]:
             "increasing": {"marker": {"color": RISE}},
             "decreasing": {"marker": {"color": FALL}},
             "totals": {"marker": {"color": TOTAL}},
-            "connector": {"line": {"color": GREY, "width": 1}},
+            "connector": {"visible": False},
             "customdata": [_said(label, v, chart.unit) for label, v in zip(chart.labels, values, strict=True)],
             "hovertemplate": "%{customdata}<extra></extra>",
         }
@@ -205,19 +234,13 @@ def _steps(chart: Chart) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     room = (high - low) * 0.25 or abs(high) or 1.0
     layout = {
         "title": _title_of(chart),
-        "height": 420,
+        "height": 90 + len(rows) * 40,
         "showlegend": False,
-        "margin": {"l": 8, "r": 16, "t": 56, "b": 8},
-        "xaxis": {
-            "tickmode": "array",
-            "tickvals": rows,
-            "ticktext": [_markup_free(label, 22) for label in chart.labels],
-            "tickangle": -30,
-            "automargin": True,
-            "fixedrange": True,
-        },
+        "annotations": _names(chart),
+        "margin": {"l": 8, "r": 90, "t": 36, "b": 8},
         # Steps are small beside totals: the axis starts near them, and says so by its figures.
-        "yaxis": {**_axis(chart), "range": [min(0.0, low - room) if low - room < 0 else low - room, high + room]},
+        "xaxis": {**_axis(chart), "range": [low - room, high + (high - low) * 0.02], "nticks": 4},
+        "yaxis": {"visible": False, "fixedrange": True, "range": [len(rows) - 0.5, -0.6]},
     }
     return data, layout
 
@@ -264,7 +287,7 @@ def _number(chart: Chart) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         "type": "indicator",
         "mode": "number",
         "value": None if value is None else float(value),
-        "number": {**written, "font": {"size": 44}},
+        "number": {**written, "font": {"size": 36}},
         "align": "left",
         "title": {"text": _markup_free(chart.labels[0], 80), "align": "left", "font": {"size": 14}},
         "domain": {"x": [0, 1], "y": [0, 0.75]},

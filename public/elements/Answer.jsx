@@ -11,9 +11,26 @@ function number(text) {
   return Number.isNaN(value) ? -Infinity : value
 }
 
+// Saves a file of the answer; what went wrong, in words, or nothing.
+async function download(answer_id, ending) {
+  try {
+    const reply = await fetch(`/answers/${answer_id}/${ending}`)
+    if (!reply.ok) return (await reply.json()).detail
+    const link = document.createElement('a')
+    link.href = URL.createObjectURL(await reply.blob())
+    link.download = `askcost-${answer_id}.${ending}`
+    link.click()
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000)
+    return ''
+  } catch {
+    return 'The file can’t be fetched just now; try again in a moment.'
+  }
+}
+
 function Table({ panel, single }) {
   const [sort, setSort] = useState(null)
   const [shown, setShown] = useState(PAGE)
+  const [problem, setProblem] = useState('')
   let rows = panel.rows
   if (sort) {
     const numeric = panel.columns[sort.at].number
@@ -61,10 +78,11 @@ function Table({ panel, single }) {
         ) : null}
         {['csv', 'xlsx'].map((ending) => (
           <a key={ending} className="ac-link" data-testid={`download-${ending}`} download
-            href={`/answers/${panel.answer_id}/${ending}`}>
+            href={`/answers/${panel.answer_id}/${ending}`} onClick={(e) => { e.preventDefault(); download(panel.answer_id, ending).then(setProblem) }}>
             <Download size={14} aria-hidden="true" /> {ending === 'csv' ? 'CSV' : 'Excel'}
           </a>
         ))}
+        {problem ? <span className="ac-quiet" role="status">{problem}</span> : null}
         {panel.truncated ? <span className="ac-quiet">There were more rows; these are the first.</span> : null}
         {panel.rows.length < panel.row_count ? <span className="ac-quiet">The files have all rows.</span> : null}
       </div>
@@ -96,7 +114,7 @@ function Chips({ panel, onChange, busy }) {
   )
 }
 
-function Sql({ panel }) {
+function Sql({ panel, original }) {
   const [text, setText] = useState(panel.sql)
   const [lineage, setLineage] = useState(null)
   const [busy, setBusy] = useState(false)
@@ -108,18 +126,26 @@ function Sql({ panel }) {
       setBusy(false)
     }
   }
+  const save = (name) => callAction({ name, payload: { sql: text, answer_id: original || panel.answer_id } })
   const explain = async () => {
     const reply = await fetch(`/answers/${panel.answer_id}/lineage`)
     setLineage(reply.ok ? await reply.json() : [])
   }
   return (
     <details className="ac-sql" data-testid="sql" onToggle={(e) => (e.currentTarget.open && lineage === null ? explain() : null)}>
-      <summary>SQL{panel.verified ? '' : ' (your own)'}</summary>
+      <summary>SQL{panel.sql_by ? ` (${panel.sql_by})` : ''}</summary>
       <textarea aria-label="SQL, can be edited" spellCheck={false} value={text} data-testid="sql-text"
         rows={Math.min(24, text.split('\n').length + 1)} onChange={(e) => setText(e.target.value)} />
       <div className="ac-row">
         <Button size="sm" disabled={busy || !text.trim()} onClick={run} data-testid="sql-run">{busy ? 'Running…' : 'Run'}</Button>
         <Button size="sm" variant="ghost" disabled={text === panel.sql} onClick={() => setText(panel.sql)}>Reset</Button>
+        {panel.may_save && (original || panel.sql_by !== 'your own SQL') ? (
+          <Button size="sm" variant="outline" disabled={!text.trim()} onClick={() => save('save_verified')} data-testid="sql-save"
+            title="From now on the same question gets this SQL, for everyone">Save as verified</Button>
+        ) : null}
+        {panel.sql_by === 'verified' && panel.may_save ? (
+          <Button size="sm" variant="ghost" onClick={() => save('withdraw_verified')} data-testid="sql-withdraw">Withdraw</Button>
+        ) : null}
         <span className="ac-quiet">
           DuckDB, read-only. Checked before it runs.{panel.policy ? ` Row policy: ${panel.policy}` : ''}
         </span>
@@ -134,6 +160,22 @@ function Sql({ panel }) {
           </tbody>
         </table>
       ) : null}
+    </details>
+  )
+}
+
+function Audit({ answer_id }) {
+  const [lines, setLines] = useState(null)
+  const open = async () => {
+    const reply = await fetch(`/answers/${answer_id}/audit`)
+    setLines(reply.ok ? await reply.json() : [])
+  }
+  return (
+    <details className="ac-sql" data-testid="audit" onToggle={(e) => (e.currentTarget.open && lines === null ? open() : null)}>
+      <summary>In the audit</summary>
+      <dl className="ac-record">
+        {(lines || []).map(([name, value], at) => <div key={at}><dt>{name}</dt><dd dir="auto">{value}</dd></div>)}
+      </dl>
     </details>
   )
 }
@@ -154,6 +196,13 @@ export default function Answer() {
       .catch(() => gone || setProblem('The server can’t be reached; reload the page in a moment.'))
     return () => { gone = true }
   }, [props.answer_id])
+  // What grows below its question must not push the question out of sight.
+  useEffect(() => {
+    const last = [...document.querySelectorAll('[data-testid=answer]')].pop()
+    if (!panel || !last || last.dataset.answer !== panel.answer_id) return
+    const asked = document.querySelectorAll('[data-step-type=user_message]')
+    if (asked.length) asked[asked.length - 1].scrollIntoView({ block: 'start' })
+  }, [panel])
   if (problem) return <p className="ac-quiet" role="status">{problem}</p>
   if (!panel) return <p className="ac-quiet" role="status">Fetching the table…</p>
   const change = async (key) => {
@@ -165,7 +214,7 @@ export default function Answer() {
     }
   }
   return (
-    <div className="ac-answer" data-testid="answer">
+    <div className="ac-answer" data-testid="answer" data-answer={panel.answer_id}>
       {props.difference ? <p className="ac-note">{props.difference}</p> : null}
       {panel.renewed ? <p className="ac-note">Data was loaded since this was asked; chart and table show what it says now.</p> : null}
       {panel.chips.length ? <Chips panel={panel} onChange={change} busy={busy} /> : null}
@@ -183,7 +232,8 @@ export default function Answer() {
           ))}
         </div>
       ) : null}
-      {panel.sql ? <Sql panel={panel} /> : null}
+      {panel.sql ? <Sql panel={panel} original={props.original} /> : null}
+      <Audit answer_id={panel.answer_id} />
       <p className="ac-quiet" data-testid="quiet">{panel.quiet}</p>
     </div>
   )

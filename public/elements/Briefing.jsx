@@ -10,7 +10,8 @@ export default function Briefing() {
           <li key={at}>
             <button type="button" className="ac-line" title={line.question} data-testid="briefing-line"
               onClick={() => sendUserMessage(line.question)}>
-              <span dir="auto">{line.text}</span>
+              <span className="ac-title">{line.title}</span>
+              <span className="ac-said" dir="auto">{line.text}</span>
               <ChevronRight size={16} aria-hidden="true" />
             </button>
           </li>

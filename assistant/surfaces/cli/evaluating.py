@@ -65,6 +65,8 @@ def audit(config: Config, answer_id: str | None, as_json: bool) -> int:
     if answer_id and not found:
         click.echo(f"There is no answer {answer_id}.", err=True)
         return 1
+    if answer_id:
+        found[0]["feedback"] = ledger.feedback(answer_id)
     if as_json or answer_id:
         click.echo(json.dumps(found[0] if answer_id else found, indent=2, ensure_ascii=False))
         return 0

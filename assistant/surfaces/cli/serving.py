@@ -105,6 +105,7 @@ def listen(config: Config, settings: WebSettings, host: str, port: int, today: d
     from assistant.desk import briefing
     from assistant.desk.desk import Desk, StoppableEngine
     from assistant.engines.sandbox import Sandbox
+    from assistant.surfaces.web import logs
     from assistant.surfaces.web.page import application
     from assistant.values import Limits
 
@@ -113,7 +114,18 @@ def listen(config: Config, settings: WebSettings, host: str, port: int, today: d
     assistant = Assistant(config, engine=engine, surface="web")
     desk = Desk(assistant, today)
     try:
-        app = application(desk, settings)
+        app = application(desk, settings, lambda: engine.running, lambda: setattr(server, "should_exit", True))
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                log_config=None if settings.log == "json" else uvicorn.config.LOGGING_CONFIG,
+                log_level="warning",
+                access_log=False,
+                timeout_graceful_shutdown=5,
+            )
+        )
         shown = f"[{host}]" if ":" in host else host
         click.echo(f"askcost is at http://{shown}:{port}/ and calls no other host. Ctrl-C stops it.")
         if settings.sign_in == "none":
@@ -121,6 +133,8 @@ def listen(config: Config, settings: WebSettings, host: str, port: int, today: d
             threading.Thread(target=briefing.lines, args=(desk, None), daemon=True).start()
             click.echo("Nobody signs in: whoever is at this machine sees everything, as the local operator.")
         click.echo("Try: cost by service last month")
-        uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=20)
+        if settings.log == "json":
+            logs.as_lines()
+        server.run()
     finally:
         assistant.close()

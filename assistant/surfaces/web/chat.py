@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 import chainlit as cl
+from chainlit.data import get_data_layer
 from chainlit.element import Element, ElementType
-from chainlit.types import ThreadDict
+from chainlit.server import sio
+from chainlit.session import WebsocketSession
+from chainlit.types import Feedback, ThreadDict
 from chainlit.user import PersistedUser, User
+from ulid import ULID
 
+from assistant import verifying
+from assistant.assistant import Watch
 from assistant.desk import briefing, shown
-from assistant.desk.desk import Desk, stoppable
+from assistant.desk.desk import Desk
 from assistant.errors import AssistantError
 from assistant.surfaces.web import payload
+from assistant.surfaces.web.history import History
+from assistant.surfaces.web.making import Making
 from assistant.values import Answer
 
+logger = logging.getLogger(__name__)
 LOCAL = "local"  # the operator of a server that listens on this machine only
+STOPPED = "Stopped. You can ask again, or ask something else."
+LEAVING = "The chat is being restarted and takes no new questions for a moment. Your conversation is kept; ask again."
+SAVED = (
+    "Saved. From now on “{}” is answered by this SQL, for everyone and under their own row policy, marked as verified."
+)
+WITHDRAWN = "Withdrawn. “{}” is planned anew from now on."
+UNKEPT = "The history can't be written just now. You can go on; this is kept as soon as the history is back."
+KEPT = "The history is back, and this conversation is kept."
+FAILED = "This went wrong inside askcost, not in your question. Whoever runs it finds it in the log under {}."
 GREETING = "What is worth knowing today. Click a line to see more, or ask in your own words."
 
 
@@ -33,21 +53,30 @@ class ChartElement(Element):
     type: ClassVar[ElementType] = "plotly"
 
 
-@dataclass
 class Chat:
     """The handlers of one server's chats."""
 
-    desk: Desk
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.leaving = False
+        self._making: defaultdict[str, list[Making]] = defaultdict(list)
+        self._unkept: set[str] = set()
+
+    @property
+    def running(self) -> int:
+        """How many answers are in the making."""
+        return sum(map(len, self._making.values()))
 
     def register(self) -> None:
         """Hands the events to Chainlit."""
         cl.on_chat_start(self.start)
         cl.on_chat_resume(self.resumed)
         cl.on_message(self.message)
-        cl.on_stop(self.stopped)
+        sio.on("stop", self.stopped)  # Chainlit's own only lets the page go, and the statement runs on
         cl.set_starters(self.starters)
-        for name, callback in (("change", self.change), ("run_sql", self.run_sql)):
-            cl.action_callback(name)(callback)
+        cl.on_feedback(self.judged)
+        for name in ("change", "run_sql", "save_verified", "withdraw_verified"):
+            cl.action_callback(name)(getattr(self, name))
 
     # --- events -----------------------------------------------------------------------------------
 
@@ -68,8 +97,7 @@ class Chat:
 
     async def message(self, message: cl.Message) -> None:
         user, thread = who(), cl.context.session.thread_id
-        answer = await self._off_loop(self.desk.ask, message.content, user, thread)
-        await self._show(answer)
+        await self._answered(lambda watch: self.desk.ask(message.content, user, thread, watch=watch), message.content)
 
     async def change(self, action: cl.Action) -> None:
         user, thread = who(), cl.context.session.thread_id
@@ -80,27 +108,70 @@ class Chat:
             await send(payload.text(str(error)))
             return
         await asked(found.words[:1].upper() + found.words[1:])
-        await self._show(await self._off_loop(self.desk.change, answer_id, key, user, thread))
+        await self._answered(lambda watch: self.desk.change(answer_id, key, user, thread, watch=watch))
 
     async def run_sql(self, action: cl.Action) -> None:
         user, thread = who(), cl.context.session.thread_id
         sql = str(action.payload.get("sql", ""))
         await asked("Run my SQL")
-        answer = await self._off_loop(self.desk.run, sql, user, thread)
-        await self._show(answer, original=str(action.payload.get("answer_id") or "") or None)
+        original = str(action.payload.get("answer_id") or "") or None
+        await self._answered(lambda watch: self.desk.run(sql, user, thread, watch), original=original)
 
-    async def stopped(self) -> None:
-        self.desk.assistant.engine.cancel(cl.context.session.id)
+    async def save_verified(self, action: cl.Action) -> None:
+        user, given = who(), action.payload
+        answer_id, sql = str(given.get("answer_id")), str(given.get("sql", ""))
+        await self._verified(SAVED, verifying.save, self.desk.assistant, answer_id, sql, user, self.desk.today)
+
+    async def withdraw_verified(self, action: cl.Action) -> None:
+        answer_id = str(action.payload.get("answer_id"))
+        await self._verified(WITHDRAWN, verifying.withdraw, self.desk.assistant, answer_id, who())
+
+    async def _verified(self, said: str, call: Callable[..., str], *arguments: Any) -> None:
+        try:
+            question = await asyncio.to_thread(call, *arguments)
+        except AssistantError as error:
+            await send(payload.text(str(error)))
+        else:
+            await choices(said.format(question), [{"label": question, "text": question}], "Try it")
+
+    async def judged(self, feedback: Feedback) -> None:
+        """Thumbs and the reason, kept with the answer's plan in the audit."""
+        layer = get_data_layer()  # type: ignore[no-untyped-call]
+        answer_id = await layer.judged(feedback.forId) if isinstance(layer, History) else None
+        if answer_id:
+            ledger = self.desk.assistant.ledger
+            await asyncio.to_thread(ledger.judge, answer_id, who(), bool(feedback.value), feedback.comment or "")
+
+    async def stopped(self, socket_id: str) -> None:
+        session = WebsocketSession.get(socket_id)
+        for making in self._making.get(session.id, []) if session else []:
+            await making.stop()
 
     # --- drawing ----------------------------------------------------------------------------------
 
-    async def _off_loop(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
-        """Runs in a thread of its own while the page shows its stop button."""
+    async def _answered(self, call: Callable[[Watch], Answer], question: str = "", original: str | None = None) -> None:
+        """Makes an answer and shows it, while the page shows its stop button."""
+        if self.leaving:
+            await choices(LEAVING, [{"label": question, "text": question}] if question else [], "Ask again")
+            return
+        session, making = cl.context.session.id, Making(self.desk)
+        self._making[session].append(making)
         await cl.context.emitter.task_start()  # type: ignore[no-untyped-call]
         try:
-            with stoppable(cl.context.session.id):
-                return await asyncio.to_thread(call, *arguments)
+            answer = await making.answer(call)
+            if answer is None:
+                await choices(STOPPED, [{"label": question, "text": question}] if question else [], "Ask again")
+            else:
+                await self._show(answer, original)
+        except Exception:
+            reference = str(ULID())
+            logger.exception("answering failed, reference %s", reference)
+            await send(payload.text(FAILED.format(reference)))
         finally:
+            await self._history()
+            self._making[session].remove(making)
+            if not self._making[session]:
+                del self._making[session]
             await cl.context.emitter.task_end()  # type: ignore[no-untyped-call]
 
     async def _show(self, answer: Answer, original: str | None = None) -> None:
@@ -110,25 +181,31 @@ class Chat:
         elif answer.status != "answered":
             await self._refuse(answer)
         else:
-            await self._steps(answer)
             await self._answer(answer, original)
-
-    async def _steps(self, answer: Answer) -> None:
-        async with cl.Step(name="How this was answered", type="tool", show_input=False) as whole:
-            for name, content in await asyncio.to_thread(payload.steps, answer, self.desk, who()):
-                async with cl.Step(name=name, type="tool", show_input=False) as step:
-                    step.output = content
-            whole.output = ""
 
     async def _answer(self, answer: Answer, original: str | None) -> None:
         props: dict[str, Any] = {"answer_id": answer.answer_id}
         if original:
+            props["original"] = original
             props["difference"] = await asyncio.to_thread(payload.difference, self.desk, answer, original, who())
-        elements: list[Element] = [cl.CustomElement(name="Answer", props=props, display="inline")]
+        url = f"/answers/{answer.answer_id}"  # with an address Chainlit writes no file of its own
+        elements: list[Element] = [cl.CustomElement(name="Answer", props=props, display="inline", url=url)]
         if shown.picture(answer, self.desk) is not None:
-            url = f"/answers/{answer.answer_id}/chart"
-            elements.insert(0, ChartElement(name="chart", url=url, mime="application/json", display="inline"))
+            elements.insert(
+                0, ChartElement(name="chart", url=f"{url}/chart", mime="application/json", display="inline")
+            )
         await send(payload.text(answer.answer), elements)
+
+    async def _history(self) -> None:
+        """Says once when the conversation can't be kept, and once when it is kept again."""
+        layer = get_data_layer()  # type: ignore[no-untyped-call]
+        if not isinstance(layer, History):
+            return
+        await layer.written()
+        failing, session = layer.failing, cl.context.session.id
+        if failing != (session in self._unkept):
+            (self._unkept.add if failing else self._unkept.remove)(session)
+            await send(UNKEPT if failing else KEPT)
 
     async def _refuse(self, answer: Answer) -> None:
         asked = await asyncio.to_thread(briefing.questions, self.desk, who())

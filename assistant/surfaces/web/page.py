@@ -5,8 +5,14 @@ Every route asks for the answer on behalf of the signed-in user; the desk decide
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
-from typing import Annotated, NamedTuple
+import signal
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Annotated, NamedTuple, TypeVar
 
 import chainlit as cl
 import chainlit.server
@@ -16,23 +22,30 @@ from chainlit.config import config as chainlit_config
 from chainlit.user import PersistedUser, User
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from assistant.desk import shown
 from assistant.desk.desk import Desk, Recalled
 from assistant.errors import AssistantError
-from assistant.surfaces.web import history, payload, sign_in
+from assistant.surfaces.web import history, logs, payload, sign_in
 from assistant.surfaces.web.chat import Chat, name_of
 from assistant.surfaces.web.gate import Gate
+from assistant.surfaces.web.metrics import Metrics
 from assistant.surfaces.web.passwords import Passwords
 from assistant.surfaces.web.settings import LOOPBACK, WebSettings, beside
 from assistant.telling.plotly_chart import to_plotly
 from assistant.telling.table import to_csv, to_xlsx
+from assistant.values import Answer
 
 SignedIn = Annotated[User | PersistedUser | None, Depends(get_current_user)]
 FOREIGN = re.compile(r"<link\b[^>]*\bhref=\"https?://[^>]*>", re.DOTALL)
+MOST_THREADS = 64
+LEAVING_SECONDS = 20
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
+logger = logging.getLogger(__name__)
+Content = TypeVar("Content", str, bytes)
 routes = APIRouter()
 
 
@@ -78,24 +91,32 @@ async def lineage(asked: Answered) -> Response:
     return _private(JSONResponse(found))
 
 
+@routes.get("/answers/{answer_id}/audit")
+async def audit(asked: Answered) -> Response:
+    kept = await to_thread.run_sync(asked.desk.record, asked.recalled.answer.answer_id, asked.user)
+    return _private(JSONResponse(payload.record(kept)))
+
+
 @routes.get("/answers/{answer_id}/csv")
 async def csv(asked: Answered) -> Response:
     answer = asked.recalled.answer
-    content = await to_thread.run_sync(to_csv, answer.columns, answer.rows)
+    content = await _made(to_csv, answer)
     return _file(content.encode(), "text/csv; charset=utf-8", answer.answer_id, "csv")
 
 
 @routes.get("/answers/{answer_id}/xlsx")
 async def xlsx(asked: Answered) -> Response:
     answer = asked.recalled.answer
-    book = await to_thread.run_sync(to_xlsx, answer.columns, answer.rows)
+    book = await _made(to_xlsx, answer)
     return _file(book, XLSX, answer.answer_id, "xlsx")
 
 
 @routes.get("/ready")
 async def ready(request: Request) -> Response:
-    """Whether questions can be answered now: the warehouse opens."""
+    """Whether questions can be answered now: the warehouse opens, and the server is not about to leave."""
     desk = request.app.state.desk
+    if request.app.state.chat.leaving:
+        return JSONResponse({"ready": False, "why": "The server is about to stop."}, 503)
     try:
         await to_thread.run_sync(lambda: desk.assistant.warehouse)
     except AssistantError as error:
@@ -103,23 +124,53 @@ async def ready(request: Request) -> Response:
     return JSONResponse({"ready": True})
 
 
-def application(desk: Desk, settings: WebSettings) -> FastAPI:
-    """The whole web application: pages, chats, history, sign-in."""
+@routes.get("/metrics")
+async def metrics(request: Request) -> Response:
+    return _private(Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST))
+
+
+def application(desk: Desk, settings: WebSettings, statements: Callable[[], float], end: Callable[[], None]) -> FastAPI:
+    """The whole web application: pages, chats, history, sign-in.
+
+    statements: how many run in the engine. end: ends the server that this is served by.
+    """
     config = desk.assistant.config
-    url = settings.history or f"sqlite+aiosqlite:///{beside(config, 'chats.sqlite').absolute()}"
-    history.prepare(url)
+    kept = settings.history or f"sqlite+aiosqlite:///{beside(config, 'chats.sqlite').absolute()}"
+    url = history.prepare(kept)
     cl.data_layer(lambda: history.History(url))
     sign_in.register(desk, settings, Passwords(beside(config, "passwords.sqlite")))
-    Chat(desk).register()
+    chat = Chat(desk)
+    chat.register()
     own_page()
     # The reader's system decides. The page knows this value, Chainlit's check of its settings file does not.
     chainlit_config.ui.default_theme = "system"
-    app = FastAPI(title="askcost", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.desk = desk
+    app = FastAPI(title="askcost", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_life)
+    app.state.desk, app.state.chat = desk, chat
+    app.state.metrics, app.state.end = Metrics(statements, lambda: chat.running), end
+    desk.observers += [app.state.metrics.observe, logs.answered]
     app.include_router(routes)
     app.mount("/", chainlit.server.app)
     app.add_middleware(Gate, hosts=LOOPBACK | {*settings.hosts})
     return app
+
+
+@asynccontextmanager
+async def _life(app: FastAPI) -> AsyncIterator[None]:
+    """Threads enough for everybody's answers, and on SIGTERM an end that lets those that run be finished."""
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(MOST_THREADS, "answer"))
+    ends: list[asyncio.Task[None]] = []
+    loop.add_signal_handler(signal.SIGTERM, lambda: ends.append(loop.create_task(_leave(app))))
+    yield
+
+
+async def _leave(app: FastAPI) -> None:
+    """Takes no more questions, waits for the answers in the making, then lets the server end."""
+    app.state.chat.leaving = True
+    until = asyncio.get_running_loop().time() + LEAVING_SECONDS
+    while app.state.chat.running and asyncio.get_running_loop().time() < until:
+        await asyncio.sleep(0.05)
+    app.state.end()
 
 
 def own_page() -> None:
@@ -130,6 +181,17 @@ def own_page() -> None:
         return FOREIGN.sub("", str(original(root_path)))  # type: ignore[no-untyped-call]
 
     chainlit.server.get_html_template = template
+
+
+async def _made(make: Callable[..., Content], answer: Answer) -> Content:
+    """A file's content; status 507 when there is no room to make it."""
+    try:
+        return await to_thread.run_sync(make, answer.columns, answer.rows)
+    except OSError:
+        logger.exception("no room to make a file")
+        raise HTTPException(
+            507, "The server has no room to make this file. The answer is kept; try again later."
+        ) from None
 
 
 def _private(response: Response) -> Response:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
+from assistant import verifying
 from assistant.desk import changes
 from assistant.desk.desk import Desk, Recalled
-from assistant.desk.shown import cells, quiet, unlinked
+from assistant.desk.shown import cells, quiet, unlinked, writer
 from assistant.errors import AssistantError
 from assistant.sql import explain
 from assistant.telling.figures import currency_of
 from assistant.telling.table import plain
-from assistant.values import Answer, AnswerColumn
+from assistant.telling.understood import understood
+from assistant.values import Answer, AnswerColumn, CheckedQuery, Reading, Stage
 
 # Emphasis, code, links, HTML, tables, entities; directives. Nothing more: the copy button copies backslashes too.
 MARKUP = re.compile(r"[\\`*_\[\]<>~|&]|:(?=\w|:)")
@@ -48,41 +51,68 @@ def panel(recalled: Recalled, desk: Desk, user: str | None) -> dict[str, Any]:
         "follow_ups": [{"key": c.key, "label": c.label} for c in changes.follow_ups(plan, model)] if plan else [],
         "assumptions": [plain(line) for line in answer.assumptions],
         "sql": explain.format(answer.sql) if answer.sql else "",
-        "verified": answer.planner != "sql",
+        "sql_by": writer(answer),
+        "may_save": answer.sql is not None and not (plan and plan.analysis) and verifying.may(desk.assistant, user),
         "policy": desk.assistant.access(user).note,
         "quiet": quiet(answer, desk),
         "renewed": recalled.renewed,
     }
 
 
-def steps(answer: Answer, desk: Desk, user: str | None) -> list[tuple[str, str]]:
-    """What happened on the way, in order: a name and its content as Markdown."""
-    if answer.status != "answered" or not answer.sql:
-        return []
-    understood = [text(answer.understood)] if answer.understood else ["The statement was given as SQL."]
-    understood += [f"- {text(line)}" for line in answer.assumptions]
-    try:
-        checked = desk.assistant.check(answer.sql, user)
-    except AssistantError as error:
-        checks = [text(str(error))]
-    else:
-        checks = ["One read-only statement; every table, column and function in it is known."]
-        checks.append(f"- Tables: {text(', '.join(checked.tables))}")
-        if checked.functions:
-            checks.append(f"- Functions: {text(', '.join(checked.functions))}")
-        checks.append(f"- Row policy: {text(checked.policy or 'none')}")
-        checks += [f"- {text(lint.message)}" for lint in checked.warnings]
-    count = f"{len(answer.rows):,} row{'' if len(answer.rows) == 1 else 's'}"
-    cut = " (the first; there were more)" if answer.truncated else ""
-    took = answer.timings_ms.get("execute", 0)
-    return [
-        ("Understood", "\n".join(understood)),
-        ("SQL", code(explain.format(answer.sql), "sql")),
-        ("Checked", "\n".join(checks)),
-        ("Ran", f"{count}{cut} in {took:,.0f} ms on DuckDB, read-only."),
-        ("Told", "Every figure in the text stands in the rows or follows from them. Answer "
-                 f"`{answer.answer_id}`."),
-    ]  # fmt: skip
+def record(record: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the audit keeps, line by line."""
+    told = {
+        "Answer": record["answer_id"],
+        "Asked": f"{record['at'][:19].replace('T', ' ')} UTC, {record['surface']}",
+        "By": record["user"] or "the local operator",
+        "Question": record["question"],
+        "Understood": record["understood"],
+        "Answered": record["answer"] or record["error"],
+        "Plan": json.dumps(record["plan"], ensure_ascii=False) if record["plan"] else "",
+        "Planned by": record["planner"],
+        "Rows": f"{record['row_count']:,}",
+        "Tokens": f"{record['tokens_input']:,} in, {record['tokens_output']:,} out",
+        "Data version": record["data_version"],
+    }
+    said = [(name, plain(str(value))) for name, value in told.items() if value]
+    for one in record["feedback"]:
+        verdict = "helpful" if one["helpful"] else "not helpful"
+        said.append(("Feedback", plain(f"{verdict}: {one['reason']}" if one["reason"] else verdict)))
+    return said
+
+
+def stage(stage: Stage, value: Any, desk: Desk) -> tuple[str, str]:
+    """A stage that was reached: its name, and what came of it as Markdown."""
+    if stage == "understood":
+        return "Understood", _understood(value, desk)
+    if stage == "sql":
+        return "SQL", code(explain.format(value), "sql")
+    if stage == "checked":
+        return "Checked", _checked(value)
+    count = f"{len(value.rows):,} row{'' if len(value.rows) == 1 else 's'}"
+    cut = " (the first; there were more)" if value.truncated else ""
+    return "Ran", f"{count}{cut} in {value.milliseconds:,.0f} ms on DuckDB, read-only."
+
+
+def told(answer: Answer) -> tuple[str, str]:
+    """The last step: the words are there, and what they may say."""
+    return "Told", f"Every figure in the text stands in the rows or follows from them. Answer `{answer.answer_id}`."
+
+
+def _understood(value: Reading | str, desk: Desk) -> str:
+    if isinstance(value, str):
+        return text(value)
+    said = text(understood(value.plan, desk.assistant.warehouse.model))
+    return "\n".join([said, *(f"- {text(line)}" for line in value.assumptions)])
+
+
+def _checked(query: CheckedQuery) -> str:
+    said = ["One read-only statement; every table, column and function in it is known."]
+    said.append(f"- Tables: {text(', '.join(query.tables))}")
+    if query.functions:
+        said.append(f"- Functions: {text(', '.join(query.functions))}")
+    said.append(f"- Row policy: {text(query.policy or 'none')}")
+    return "\n".join([*said, *(f"- {text(lint.message)}" for lint in query.warnings)])
 
 
 def difference(desk: Desk, answer: Answer, original: str, user: str | None) -> str:

@@ -26,6 +26,7 @@ class WebSettings(BaseSettings):
         None, description="What the proxy sends as x-askcost-proxy-secret; needed when it runs on another machine."
     )
     history: str | None = Field(None, description="SQLAlchemy URL of the chats; SQLite beside the warehouse.")
+    log: Literal["quiet", "json"] = Field("quiet", description="What standard error gets: warnings, or JSON lines.")
     hosts: tuple[str, ...] = Field((), description="Names (JSON list) that it may be called by, beside this machine's.")
 
 
