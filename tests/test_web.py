@@ -239,7 +239,7 @@ def test_an_unknown_word_is_replaced_by_the_option() -> None:
 
 def test_the_steps_of_an_answer_have_content(desk: Desk) -> None:
     steps: dict[str, str] = {}
-    desk.ask("cost by team last month", "ben", "t", lambda *made: steps.update([payload.stage(*made, desk)]))
+    desk.ask("cost by team last month", "ben", "t", watch=lambda *made: steps.update([payload.stage(*made, desk)]))
     assert list(steps) == ["Understood", "SQL", "Checked", "Ran"]
     assert "Feb 2026" in steps["Understood"]
     assert "SELECT" in steps["SQL"]
