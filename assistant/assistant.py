@@ -136,6 +136,7 @@ class Assistant:
             today=today or datetime.now(UTC).date(),
             schemas=self.config.schemas,
             fiscal=self.vocabulary.calendar.fiscal_start,
+            ledger=self.config.ledger_path,
         )
 
     def _lexicon(self, house: Warehouse, access: Access) -> Lexicon:

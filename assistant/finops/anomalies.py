@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
 from dateutil.relativedelta import relativedelta
@@ -151,18 +152,21 @@ class Tracker:
 
     def _fee(self, day: date, error: float, spread: float) -> float:
         """A charge that comes once a month: the same day of both months before, or of one and the same amount."""
+        if not self.bursts:
+            return 0.0
         before = [self._burst(day, months) for months in (1, 2)]
         if before[0] and before[1] and abs(before[0] - before[1]) <= 0.35 * max(before):
             return sum(before) / 2
         if error <= spread or any(day - timedelta(days=d) in self.bursts for d in range(1, 7)):
             return 0.0
-        near = (self.bursts.get(day - relativedelta(months=1) + timedelta(days=d), 0.0) for d in range(-3, 4))
+        around = _months_before(day, 1)
+        near = (self.bursts.get(around + timedelta(days=d), 0.0) for d in range(-3, 4))
         return next((b for b in (before[0], *near) if b and abs(error - b) <= 0.25 * b), 0.0)
 
     def _burst(self, day: date, months: int) -> float:
-        same = self.bursts.get(day - relativedelta(months=months), 0.0)
+        same = self.bursts.get(_months_before(day, months), 0.0)
         ends_month = (day + timedelta(days=1)).day == 1
-        return same or (self.bursts.get(day.replace(day=1) - relativedelta(months=months - 1) - timedelta(days=1), 0.0)
+        return same or (self.bursts.get(_months_before(day.replace(day=1), months - 1) - timedelta(days=1), 0.0)
                         if ends_month else 0.0)  # fmt: skip
 
     def _note_burst(self, day: date, value: float, usual: float, spread: float) -> None:
@@ -241,7 +245,7 @@ class Tracker:
             start = min(self.events[-1].last + timedelta(days=1), day)
         kind: Kind = "spike" if up else "drop"
         before = self.raw[max(0, place - self.rules.history) : place]
-        if up and sum(map(abs, before)) < 0.02 * abs(value) * len(before):
+        if up and all(abs(v) <= self.rules.minimum / 100 for v in before):
             kind = "new"
         if not up and abs(value) < 0.02 * abs(expected):
             kind = "gone"
@@ -301,6 +305,11 @@ def _median(values: Sequence[float]) -> float:
     ordered = sorted(values)
     half = len(ordered) // 2
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+@lru_cache(maxsize=4096)
+def _months_before(day: date, months: int) -> date:
+    return day - relativedelta(months=months)
 
 
 def _between(value: float, low: float, high: float) -> float:
