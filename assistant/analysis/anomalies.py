@@ -108,11 +108,11 @@ def room(books: Books, series: Series, back: int) -> Room | None:
     if first > last:
         return None
     asked = dict.fromkeys(name for group in series.nodes for name in group)
-    names = {name: found for name in asked if (found := _named(books, name, series.dataset))}
+    names = {name: found for name in asked if (found := named(books, name, series.dataset))}
     return Room(series, names, model.metric(series.metric).unit, first, last)
 
 
-def _named(books: Books, name: str, dataset: str) -> str | None:
+def named(books: Books, name: str, dataset: str) -> str | None:
     try:
         return books.dimension(name, "schemas/anomalies.yaml", dataset)
     except (Refused, Clarify):
@@ -151,10 +151,10 @@ def cubes(books: Books, of: Room, late_days: int, late_share: float) -> dict[str
             by = values[place] if place is not None else None
             rows_of[by, at] = rows_of.get((by, at), 0) + charges
     missing = frozenset(range(days)) - loaded
-    ends = _ends(rows_of, days, late_days, late_share)
+    late = ends(rows_of, days, late_days, late_share)
     return {
         unit: Cube(tuple(of.names), of.start, days, cells, missing,
-                   {k: ends[by] for k in cells if (by := k[place] if place is not None else None) in ends})
+                   {k: late[by] for k in cells if (by := k[place] if place is not None else None) in late})
         for unit, cells in found.items()
     }  # fmt: skip
 
@@ -168,7 +168,7 @@ def _months(start: date, last: date) -> list[tuple[date, date]]:
     return spans
 
 
-def _ends(
+def ends(
     rows_of: Mapping[tuple[str | None, int], int], days: int, late_days: int, late_share: float
 ) -> dict[str | None, int]:
     """Whose newest days have far fewer rows than the same weekdays before: the first day that is not complete."""
@@ -290,7 +290,7 @@ def _touches(one: Incident, cube: Cube) -> dict[str, list[str | None]]:
     """dimension → the values whose cells moved, so that an incident is found by any of them."""
     days = [one.start + timedelta(days=n) for n in range((one.last - one.start).days + 1)]
     inside = [k for k in cube.cells if all(k[cube.dimensions.index(n)] == v for n, v in one.node.values)]
-    moved = {k: sum(roll._moved(cube, k, d, one.start) for d in days) for k in inside}
+    moved = {k: sum(roll.moved(cube, k, d, one.start) for d in days) for k in inside}
     most = sum(abs(m) for m in moved.values())
     kept = [k for k, m in moved.items() if most and abs(m) >= 0.05 * most]
     return {name: sorted({k[n] for k in kept}, key=str) for n, name in enumerate(cube.dimensions)}
@@ -373,7 +373,7 @@ def told(books: Books, store: Incidents, since: date | None = None, until: date 
 
 def _touched(body: Mapping[str, Any], one: Filter, books: Books) -> bool:
     dataset = next(s.dataset for s in settings(books.schemas).series if s.name == body["series"])
-    known = {n: _named(books, n, dataset) for n in body["touches"]}
+    known = {n: named(books, n, dataset) for n in body["touches"]}
     name = next((n for n, field in known.items() if field == one.dimension or n == one.dimension), None)
     if name is None:
         return False

@@ -250,8 +250,8 @@ def _explain(
     one: Watched, day: date, excess: float, cube: Cube, start: date, explained: dict[tuple[Key, date], float]
 ) -> None:
     """Shares a day's excess out to the cells by how much each moved, so that every node sees its part."""
-    moved = {key: _moved(cube, key, day, start) for key in one.keys}
-    same = {key: value for key, value in moved.items() if value * excess > 0}
+    shifts = {key: moved(cube, key, day, start) for key in one.keys}
+    same = {key: value for key, value in shifts.items() if value * excess > 0}
     whole = sum(same.values())
     shares = same if whole else dict.fromkeys(one.keys, 1.0)
     whole = whole or float(len(one.keys))
@@ -259,7 +259,7 @@ def _explain(
         explained[key, day] = explained.get((key, day), 0.0) + excess * value / whole
 
 
-def _moved(cube: Cube, key: Key, day: date, start: date) -> float:
+def moved(cube: Cube, key: Key, day: date, start: date) -> float:
     """A cell's day against the same weekday of the weeks before the event."""
     amounts, place = cube.cells[key], (day - cube.start).days
     back = ((day - start).days // 7 + 1) * 7
@@ -284,7 +284,7 @@ def _owner(cube: Cube, one: Watched, days: Sequence[date], owner: str | None, st
         return None
     place, totals = cube.dimensions.index(owner), dict[str | None, float]()
     for key in one.keys:
-        totals[key[place]] = totals.get(key[place], 0.0) + sum(_moved(cube, key, d, start) for d in days)
+        totals[key[place]] = totals.get(key[place], 0.0) + sum(moved(cube, key, d, start) for d in days)
     return max(totals, key=lambda name: abs(totals[name]), default=None)
 
 
