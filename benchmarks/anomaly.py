@@ -35,7 +35,7 @@ SAMPLE = ROOT / "tests" / "data" / "focus_sample.csv"
 DAYS, WARM = 400, 56
 MINIMUM, PERCENT, APART = 100.0, 15.0, 3
 START = date(2025, 1, 6)
-TUNING, SCORING = (11, 12), (901, 902, 903)
+TUNING, SCORING = (11, 12), (901, 902)
 PERMANENT = 14  # a change that stays must be found within this many days
 
 Flags = list[tuple[int, float]]
@@ -207,7 +207,8 @@ def from_demo(seed: int) -> list[tuple[str, list[float]]]:
         for service, team, application, day, cost in connection.execute(
             "SELECT ServiceName, Tags['team'], Tags['application'], ChargePeriodStart::DATE, SUM(EffectiveCost) "
             "FROM cost_and_usage WHERE ChargeCategory = 'Usage' AND ChargeFrequency = 'Usage-Based' "
-            "AND BillingCurrency = 'USD' AND ServiceSubcategory != 'Generative AI' AND ChargePeriodStart < '2026-04-01' "
+            "AND BillingCurrency = 'USD' AND ServiceSubcategory != 'Generative AI' "
+            "AND ChargePeriodStart < '2026-04-01' "
             "AND coalesce(Tags['application'], '') NOT IN ('Loan Origination', 'Mortgage Assistant') "
             "GROUP BY ALL"
         ).fetchall():
@@ -218,7 +219,7 @@ def from_demo(seed: int) -> list[tuple[str, list[float]]]:
     first = date(2025, 1, 6)
     rng = random.Random(seed)
     rng.shuffle(chosen)
-    return [(" × ".join(k), [found[k].get(first + timedelta(d), 0.0) for d in range(DAYS)]) for k in chosen[:70]]
+    return [(" × ".join(k), [found[k].get(first + timedelta(d), 0.0) for d in range(DAYS)]) for k in chosen[:45]]
 
 
 def from_sample(rng: random.Random) -> list[tuple[str, list[float]]]:
@@ -322,7 +323,8 @@ def speed() -> None:
     for tracker in trackers:
         again = anomalies.Tracker.of(tracker.state(), Rules())
         again.step(START + timedelta(DAYS), 1000.0)
-    print(f"500 series × {DAYS} days in {whole:.1f} s (goal 30); a day more in {time.perf_counter() - began:.2f} s (goal 3)")
+    more = time.perf_counter() - began
+    print(f"500 series × {DAYS} days in {whole:.1f} s (goal 30); a day more in {more:.2f} s (goal 3)")
 
 
 if __name__ == "__main__":

@@ -57,7 +57,9 @@ def main() -> None:
         inside, told = inside + held, told + bands
         print(f"{origin:3}  {rates[0]:14.2%}{rates[1]:15.2%}{rates[2]:11.2%}{held / max(bands, 1):18.1%} of {bands:5}"
               f"{bias / whole:12.2%}")  # fmt: skip
-    print(f"all  coverage {inside / max(told, 1):.1%}; {(time.perf_counter() - began) * 1000 / count:.0f} ms a forecast")
+    print(
+        f"all  coverage {inside / max(told, 1):.1%}; {(time.perf_counter() - began) * 1000 / count:.0f} ms a forecast"
+    )
     print("goal: better than both at each day; the band of 80 % holds in 75–85 %")
 
 
@@ -67,7 +69,9 @@ def series(seed: int) -> list[Daily]:
         warehouse = Path(folder) / "demo.duckdb"
         demo.build(warehouse, rows=200_000, end=END, seed=seed)
         connection = open_locked(warehouse, Limits())
-        amounts: dict[tuple[str, ...], list[dict[date, float]]] = defaultdict(lambda: [defaultdict(float) for _ in "12"])
+        amounts: dict[tuple[str, ...], list[dict[date, float]]] = defaultdict(
+            lambda: [defaultdict(float) for _ in "12"]
+        )
         for provider, service, team, application, use, day, cost in connection.execute(
             "SELECT ServiceProviderName, ServiceName, Tags['team'], Tags['application'], "
             "ChargeCategory = 'Usage' AND ChargeFrequency = 'Usage-Based' AND ChargeClass IS NULL, "

@@ -14,7 +14,7 @@ from typing import Any
 
 from dateutil.relativedelta import relativedelta
 
-from assistant.analysis import anomalies
+from assistant.analysis import scanning
 from assistant.analysis.books import COSTS, Books, text
 from assistant.analysis.report import Report, dimension, metric, time
 from assistant.errors import Clarify, Refused
@@ -23,8 +23,10 @@ from assistant.finops.budgets import Budget, Status
 from assistant.finops.forecast import Daily, Forecast
 from assistant.semantics import calendar
 from assistant.sql.conditions import condition
-from assistant.values import Filter, Grain, Period, QueryPlan
+from assistant.values import Filter, Grain, QueryPlan
 
+# month, quarter, year; a last day; a half-open period
+Until = str | date | tuple[date, date]
 WIDE = frozenset({"days_to_go", "fees", "trend", "naive", "run_rate"})
 
 
@@ -47,13 +49,13 @@ def read(books: Books, subject: Subject) -> dict[tuple[str, str | None], Daily]:
     books.needs(*dataset.tables)
     own, days = model.dimensions[subject.dataset], books.house.catalog.days[dataset.source]
     last = min(days.last, books.today)
-    its = anomalies.settings(books.schemas)
+    its = scanning.settings(books.schemas)
     like = next((s for s in its.series if s.dataset == subject.dataset), None)
     used = [condition(own[f.dimension].expression, f).sql(dialect="duckdb") for f in (like.filters if like else ())
             if f.dimension in own]  # fmt: skip
     by = own[subject.by].expression if subject.by else "NULL"
     unit = dataset.currency if measure.unit == "currency" and dataset.currency else text(measure.unit)
-    complete = anomalies.named(books, like.complete_by, subject.dataset) if like and like.complete_by else None
+    complete = scanning.named(books, like.complete_by, subject.dataset) if like and like.complete_by else None
     tests = [condition(own[f.dimension].expression, f).sql(dialect="duckdb") for f in subject.filters]
     tests.append(f"{dataset.time} < DATE '{last + timedelta(days=1)}'")
     rows = books.rows(
@@ -85,19 +87,21 @@ def _first(metered: Mapping[date, Decimal], scheduled: Mapping[date, Decimal], f
     return min((day for part in (metered, scheduled) for day, amount in part.items() if amount), default=first)
 
 
-def _ends(rows: Sequence[tuple[Any, ...]], first: date, last: date, its: anomalies.Settings) -> date:
+def _ends(rows: Sequence[tuple[Any, ...]], first: date, last: date, its: scanning.Settings) -> date:
     """The last day on which every source that bills by use is complete."""
     counted: dict[tuple[str | None, int], int] = {}
     for _, _, source, used, day, _, charges in rows:
         if used:
             key = (source, (day - first).days)
             counted[key] = counted.get(key, 0) + charges
-    late = anomalies.ends(counted, (last - first).days + 1, its.late_days, its.late_share)
+    late = scanning.ends(counted, (last - first).days + 1, its.late_days, its.late_share)
     return first + timedelta(days=min(late.values()) - 1) if late else last
 
 
-def horizon(as_of: date, until: str | date, fiscal: int = 1) -> tuple[date, date]:
-    """[start, end) of the month, quarter or year that the day after as_of lies in, or from its month's start to a day."""
+def horizon(as_of: date, until: Until, fiscal: int = 1) -> tuple[date, date]:
+    """[start, end) of the month, quarter or year of the day after as_of; from its month's start to a day; as given."""
+    if isinstance(until, tuple):
+        return until
     day = as_of + timedelta(days=1)
     if isinstance(until, date):
         if until <= as_of:
@@ -109,7 +113,7 @@ def horizon(as_of: date, until: str | date, fiscal: int = 1) -> tuple[date, date
 
 
 def forecasts(
-    books: Books, subject: Subject, untils: Sequence[str | date]
+    books: Books, subject: Subject, untils: Sequence[Until]
 ) -> tuple[list[tuple[str, str | None, Forecast]], list[str]]:
     """(unit, value, forecast) for every end, and a note for each that can't be made. Raises Refused when none can."""
     found, notes = [], []
@@ -118,17 +122,20 @@ def forecasts(
             span = horizon(daily.last, until, books.fiscal)
             try:
                 found.append((unit, value, forecast.forecast(daily, *span)))
+                if daily.start > span[0] and until != "month":
+                    notes.append(f"{unit}: the period from {span[0]} is loaded from {daily.start} on only.")
             except Refused as error:
                 name = " · ".join(filter(None, (value, unit)))
                 notes.append(f"{name}: {error}")
     if not found:
         raise Refused(notes[0].split(": ", 1)[1] if notes else "There is nothing to forecast.")
+    known = books.house.catalog.currencies
     order = {u: sum(f.expected for unit, v, f in found if (unit, v) == u) for u in {(u, v) for u, v, _ in found}}
-    found.sort(key=lambda f: (f[0], -order[f[0], f[1]], f[2].end))
+    found.sort(key=lambda f: (known.index(f[0]) if f[0] in known else 0, f[0], -order[f[0], f[1]], f[2].end))
     return found, list(dict.fromkeys(notes))
 
 
-def report(books: Books, subject: Subject, untils: Sequence[str | date] = ("month", "quarter", "year")) -> Report:
+def report(books: Books, subject: Subject, untils: Sequence[Until] = ("month", "quarter", "year")) -> Report:
     """A row for each end (and value, and currency); how good such forecasts were stands in the notes."""
     found, notes = forecasts(books, subject, untils)
     units = {unit for unit, *_ in found}
@@ -187,11 +194,8 @@ def answer(plan: QueryPlan, books: Books) -> Report:
         raise Clarify("A forecast is split by one dimension at most. By which?", plan.dimensions)
     by = plan.dimensions[0] if plan.dimensions else None
     subject = Subject(plan.dataset, plan.metrics[0], plan.filters, by)
-    return report(books, subject, (_until(plan.period),) if plan.period else ("month", "quarter", "year"))
-
-
-def _until(period: Period) -> date:
-    return period.last_day
+    span = (plan.period.start, plan.period.end) if plan.period else None
+    return report(books, subject, (span,) if span else ("month", "quarter", "year"))
 
 
 # --- budgets ---------------------------------------------------------------------------------------------------------
@@ -251,5 +255,7 @@ def budget_report(books: Books, month: date | None = None) -> Report:
         for s in found
     )  # fmt: skip
     risky = [s for s in found if s.state in ("over", "will exceed", "at risk")]
-    said = f"{len(risky)} of {len(found)} budgets of {found[0].budget.start:%b %Y} are over or at risk." if found else ""
+    said = (
+        f"{len(risky)} of {len(found)} budgets of {found[0].budget.start:%b %Y} are over or at risk." if found else ""
+    )
     return Report(columns, rows, (said,), tuple(notes), frozenset({"low", "high", "over", "why"}))

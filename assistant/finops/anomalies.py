@@ -191,9 +191,7 @@ class Tracker:
 
     # --- what is remembered ------------------------------------------------------------------------------------------
 
-    def _keep(
-        self, day: date, value: float, clean: float, middle: float, expected: float, spread: float | None
-    ) -> Day:
+    def _keep(self, day: date, value: float, clean: float, middle: float, expected: float, spread: float | None) -> Day:
         self.raw.append(value)
         self.clean.append(clean)
         self.base.append(middle)
@@ -284,9 +282,8 @@ class Tracker:
 
     @classmethod
     def of(cls, state: dict[str, Any], rules: Rules) -> Tracker:
-        days = ("start", "last", "found")
-        events = [Event(**{k: date.fromisoformat(v) if k in days else v for k, v in e.items()})
-                  for e in state["events"]]  # fmt: skip
+        day = date.fromisoformat
+        events = [Event(e["kind"], day(e["start"]), day(e["last"]), day(e["found"]), e["up"]) for e in state["events"]]
         bursts = {date.fromisoformat(d): b for d, b in state["bursts"].items()}
         last = date.fromisoformat(state["last"]) if state["last"] else None
         return cls(rules, **{**state, "events": events, "bursts": bursts, "last": last})

@@ -153,11 +153,13 @@ def project(daily: Daily, start: date, end: date) -> tuple[list[tuple[date, floa
 
 @lru_cache(maxsize=1024)
 def _damped(ahead: int) -> float:
-    return sum(0.985**n for n in range(ahead))
+    return float(1 - 0.985**ahead) / 0.015
 
 
 def _shape(daily: Daily) -> Shape:
-    recent = [(daily.last - timedelta(days=n), daily.metered[-1 - n]) for n in range(min(len(daily.metered), 7 * WEEKS))]
+    recent = [
+        (daily.last - timedelta(days=n), daily.metered[-1 - n]) for n in range(min(len(daily.metered), 7 * WEEKS))
+    ]
     held = [(day, value) for day, value in recent if value is not None]
     parts = _weekday_parts(held)
     flat = [(day, value / parts[day.weekday()] if parts[day.weekday()] else value) for day, value in held]
@@ -198,7 +200,7 @@ def _growth(daily: Daily, flat: Sequence[float]) -> float:
     if now <= 0 or before <= 0:
         return 0.0
     month = min(max(now / before - 1, -0.1), 0.1)
-    return (1 + month / 2) ** (1 / 28) - 1
+    return float((1 + month / 2) ** (1 / 28)) - 1
 
 
 def _scheduled(daily: Daily, day: date) -> float:

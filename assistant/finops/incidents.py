@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import Any
 
 from assistant.finops.anomalies import Day, Event, Kind, Rules, Tracker
 
@@ -115,7 +116,9 @@ class Watched:
     days: dict[date, Day] = field(default_factory=dict)
 
 
-def watch(cube: Cube, groups: Sequence[tuple[str, ...]], rules: Rules, states: Mapping[Node, dict]) -> list[Watched]:
+def watch(
+    cube: Cube, groups: Sequence[tuple[str, ...]], rules: Rules, states: Mapping[Node, dict[str, Any]]
+) -> list[Watched]:
     """Scores the days that no state has seen yet. Nodes that never reach the minimum are left out."""
     found = []
     for node, keys in cube.nodes(groups).items():
@@ -147,9 +150,9 @@ def roll_up(
     """Incidents with an anomalous day on or after `since`, dearest first."""
     by_node = {one.node: one for one in watched}
     explained: dict[tuple[Key, date], float] = {}
-    for one in known:
-        if one.node in by_node:
-            _explain_known(one, by_node[one.node], explained)
+    for said in known:
+        if said.node in by_node:
+            _explain_known(said, by_node[said.node], explained)
     queue = [(one, event) for one in watched for event in one.tracker.events if event.last >= since]
     # With equal excess the deeper node goes first: it says more.
     queue.sort(key=lambda pair: (-abs(round(_excess(*pair), 2)), -len(pair[0].node.values), pair[0].node.named()))
