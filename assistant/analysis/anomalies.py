@@ -132,7 +132,7 @@ def report(
 
 
 def _money(value: float) -> Decimal:
-    return Decimal(str(round(value, 2)))
+    return Decimal(repr(round(value, 6))).quantize(Decimal("0.01"))
 
 
 def _whole(one: Told) -> dict[str, Any]:

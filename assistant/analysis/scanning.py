@@ -210,7 +210,7 @@ def _scan(books: Books, store: Incidents, series: Series, its: Settings, anew: b
         kept, of = None, room(books, series, whole)
     assert of is not None
     newest = of.last.isoformat()
-    if kept and kept[0] == of.last and kept[1].get("version") == books.house.catalog.data_version:
+    if kept and kept[0] == of.last and kept[1].get("version") == _version(books):
         return list(kept[1]["notes"])
     if kept and (of.last - kept[0]).days > BACK - 35:
         kept, of = None, room(books, series, whole)
@@ -237,11 +237,16 @@ def _scan(books: Books, store: Incidents, series: Series, its: Settings, anew: b
             notes.append(f"{series.name}: the newest days of {', '.join(late)} are not complete and not judged yet.")
     notes += _currency_changes(found, series)
     state = {
-        "version": books.house.catalog.data_version, "newest": newest, "notes": notes,
+        "version": _version(books), "newest": newest, "notes": notes,
         "units": {u: [[list(map(list, w.node.values)), w.tracker.state()] for w in ws] for u, ws in watched.items()},
     }  # fmt: skip
     store.keep(where, series.name, of.last, state, found, anew=not kept)
     return notes
+
+
+def _version(books: Books) -> str:
+    """Changes with every load, also where a process still holds the file that was there before."""
+    return f"{books.house.catalog.data_version} {books.house.version}"
 
 
 def _states(kept: Mapping[str, Any]) -> dict[str, dict[Node, dict[str, Any]]]:

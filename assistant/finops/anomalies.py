@@ -208,9 +208,10 @@ class Tracker:
     def _look_back(self) -> None:
         """Fees within the history that nothing was compared with yet."""
         assert self.last is not None
-        level = _median(self.raw)
         for place, value in enumerate(self.raw):
-            if value - level >= max(self.rules.minimum, 2 * abs(level)):
+            others = [self.raw[d] for d in range(place % 7, len(self.raw), 7) if d != place]
+            level = _median(others)
+            if value - level >= max(self.rules.minimum / 2, 0.15 * abs(level)) and value > 1.5 * max(others):
                 self.bursts[self.last - timedelta(days=len(self.raw) - 1 - place)] = value - level
                 self.clean[place] = level
 

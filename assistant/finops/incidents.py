@@ -195,7 +195,11 @@ def _causes(
 ) -> list[Watched]:
     """The deepest node within `top` that explains the event; several when few of one depth explain it together."""
     inside = set(top.keys)
-    deeper = [w for w in watched if len(w.node.values) > len(top.node.values) and inside.issuperset(w.keys)]
+    deeper = [
+        w
+        for w in watched
+        if inside.issuperset(w.keys) and (len(w.keys) < len(inside) or len(w.node.values) > len(top.node.values))
+    ]
     parts = [(w, _left(w, event, explained)) for w in deeper]
     alone = [(w, x) for w, x in parts if EXPLAINS <= x / left <= 2 - EXPLAINS]
     if alone:
