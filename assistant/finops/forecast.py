@@ -271,7 +271,9 @@ def band(tries: Sequence[Try]) -> float | None:
     )
     if not missed:
         return 0.0
-    place = min(len(missed) - 1, int(BAND * (len(missed) + 1)))
+    # Tries of one month miss alike: as many months as there are, and one more to come, not as many tries.
+    months = len({t.start for t in tries})
+    place = min(len(missed) - 1, int(BAND * (months + 1) / months * len(missed)))
     return missed[place]
 
 

@@ -119,11 +119,19 @@ class Watched:
 def watch(
     cube: Cube, groups: Sequence[tuple[str, ...]], rules: Rules, states: Mapping[Node, dict[str, Any]]
 ) -> list[Watched]:
-    """Scores the days that no state has seen yet. Nodes that never reach the minimum are left out."""
+    """Scores the days that no state has seen yet.
+
+    Left out: nodes that move by less than the minimum, and nodes with the same cells as a deeper one.
+    """
     found = []
-    for node, keys in cube.nodes(groups).items():
+    nodes = cube.nodes(groups)
+    deepest = {frozenset(keys): node for node, keys in sorted(nodes.items(), key=lambda n: len(n[0].values))}
+    for node, keys in nodes.items():
+        if node.values and deepest[frozenset(keys)] != node and node not in states:
+            continue
         amounts = cube.amounts(keys)
-        if node not in states and not any(abs(v or 0) >= rules.minimum for v in amounts):
+        held = [v for v in amounts if v is not None]
+        if node.values and node not in states and max(held, default=0) - min(held, default=0) < rules.minimum:
             continue
         tracker = Tracker.of(states[node], rules) if node in states else Tracker(rules)
         one = Watched(node, keys, tracker)
