@@ -1,6 +1,6 @@
 """How well anomalies are found, beside well-known detectors, on labelled series. Scored on events, not on days.
 
-python benchmarks/anomaly.py [--tune]      (needs statsmodels: uv pip install statsmodels)
+python benchmarks/anomaly.py [--tune]      (needs the extra `bench`: statsmodels)
 
 Series: 400 days of the demo company's usage by service, by service and team and by application (before its planted
 stories), and series with the levels, and the day-to-day noise, of the services in the FOCUS sample (30 days, so days

@@ -25,10 +25,10 @@ from assistant.finops.forecast import Daily
 from assistant.values import Limits
 from assistant.warehouse import demo
 
-TUNING, SCORING = (21, 22), (811, 812)
+TUNING, SCORING = (21, 22), (811, 812, 813)
 ORIGINS = (5, 10, 15, 20)
 END = date(2026, 10, 14)
-SERIES = 40
+SERIES = 12
 
 
 def main() -> None:
