@@ -35,7 +35,7 @@ SAMPLE = ROOT / "tests" / "data" / "focus_sample.csv"
 DAYS, WARM = 400, 56
 MINIMUM, PERCENT, APART = 100.0, 15.0, 3
 START = date(2025, 1, 6)
-TUNING, SCORING = (11, 12), (901, 902)
+TUNING, SCORING = (11, 12, 13, 14), (901, 902)
 PERMANENT = 14  # a change that stays must be found within this many days
 
 Flags = list[tuple[int, float]]
