@@ -161,6 +161,7 @@ class Assistant:
             today=today or datetime.now(UTC).date(),
             schemas=self.config.schemas,
             fiscal=self.vocabulary.calendar.fiscal_start,
+            ledger=self.config.ledger_path,
         )
 
     def lexicon(self, house: Warehouse, access: Access) -> Lexicon:

@@ -10,7 +10,13 @@ from assistant.errors import Refused
 from assistant.values import QueryPlan
 
 # Analysis → the module whose `answer` makes it; imported when asked for, so that other questions start faster.
-ANALYSES = {"chargeback": "chargeback", "waste": "token_habits", "why": "why"}
+ANALYSES = {
+    "anomalies": "anomalies",
+    "chargeback": "chargeback",
+    "forecast": "forecasts",
+    "waste": "token_habits",
+    "why": "why",
+}
 
 
 def answer(plan: QueryPlan, books: Books) -> Report:

@@ -28,7 +28,7 @@ MOST_ROWS = 200_000
 
 @dataclass(frozen=True)
 class Books:
-    """statements: the readable SQL of everything that was read so far, in order."""
+    """statements: the readable SQL of everything that was read so far, in order. ledger: where decisions are kept."""
 
     house: Warehouse
     access: Access
@@ -36,6 +36,7 @@ class Books:
     today: date
     schemas: Path
     fiscal: int = 1
+    ledger: Path | None = None
     statements: list[str] = field(default_factory=list)
 
     @property

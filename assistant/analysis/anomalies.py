@@ -1,0 +1,162 @@
+"""Incidents of anomalous cost and usage, with what people said of them: open, expected, snoozed until, closed.
+
+Scanning stands in analysis/scanning. An incident that two series saw is told once, by the one with more detail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from assistant.analysis.books import Books
+from assistant.analysis.report import Report, dimension, metric, time
+from assistant.analysis.scanning import Settings, named, scan, scope, settings
+from assistant.errors import Refused
+from assistant.finops.incidents import Node
+from assistant.ledger.incidents import Decision, Incidents, What, now
+from assistant.values import Filter, QueryPlan
+
+
+@dataclass(frozen=True)
+class Told:
+    """An incident with its state: open, expected, snoozed or closed; until, note and user are the decision's."""
+
+    body: Mapping[str, Any]
+    status: What
+    decision: Decision | None
+
+    @property
+    def excess(self) -> float:
+        return float(self.body["actual"] - self.body["expected"])
+
+    @property
+    def where(self) -> str:
+        return Node(tuple((n, v) for n, v in self.body["node"])).named()
+
+
+def _stored(books: Books, store: Incidents) -> list[dict[str, Any]]:
+    return store.all(scope(books))
+
+
+def told(books: Books, store: Incidents, since: date | None = None, until: date | None = None,
+         filters: Sequence[Filter] = ()) -> list[Told]:  # fmt: skip
+    """The incidents of [since, until) that touch what the filters name, dearest first; the same cost once."""
+    its = settings(books.schemas)
+    decisions, found = store.decisions(scope(books)), []
+    for body in _stored(books, store):
+        start, last = date.fromisoformat(body["start"]), date.fromisoformat(body["last"])
+        outside = (since and last < since) or (until and start >= until)
+        if outside or not all(_touched(body, f, books) for f in filters):
+            continue
+        found.append(Told(body, _status(body, decisions.get(body["id"]), books, its), decisions.get(body["id"])))
+    names = {s.name: s.within for s in its.series}
+    twice = {
+        id(other)
+        for one in found
+        for other in found
+        if names.get(one.body["series"]) == other.body["series"] and _same(one.body, other.body)
+    }
+    return sorted((o for o in found if id(o) not in twice), key=lambda o: (o.body["unit"], -abs(o.excess)))
+
+
+def _touched(body: Mapping[str, Any], one: Filter, books: Books) -> bool:
+    dataset = next(s.dataset for s in settings(books.schemas).series if s.name == body["series"])
+    known = {n: named(books, n, dataset) for n in body["touches"]}
+    name = next((n for n, field in known.items() if field == one.dimension or n == one.dimension), None)
+    if name is None:
+        return False
+    values = body["touches"][name]
+    inside = {"in": any(v in one.values for v in values), "not_in": any(v not in one.values for v in values),
+              "empty": None in values, "filled": any(v is not None for v in values)}  # fmt: skip
+    return inside[one.op]
+
+
+def _same(detailed: Mapping[str, Any], coarse: Mapping[str, Any]) -> bool:
+    """Whether two series tell of one cause: the same days, about the same amount, and nothing that differs."""
+    if detailed["start"] > coarse["last"] or coarse["start"] > detailed["last"]:
+        return False
+    mine, its = detailed["actual"] - detailed["expected"], coarse["actual"] - coarse["expected"]
+    shared = [n for n in detailed["touches"] if n in coarse["touches"] and n != "provider"]
+    agree = all(set(detailed["touches"][n]) & set(coarse["touches"][n]) for n in shared)
+    return agree and bool(shared) and mine * its > 0 and 0.5 <= mine / its <= 2
+
+
+def _status(body: Mapping[str, Any], decision: Decision | None, books: Books, its: Settings) -> What:
+    if decision and decision.what == "snoozed" and decision.until and decision.until > books.today:
+        return "snoozed"
+    if decision and decision.what in ("expected", "closed"):
+        return decision.what
+    ended = (books.today - date.fromisoformat(body["last"])).days > its.closes_after
+    return "closed" if ended and not body["ongoing"] else "open"
+
+
+def decide(books: Books, store: Incidents, name: str, what: What, until: date | None, note: str | None) -> None:
+    """Keeps what somebody says of an incident. Raises Refused for one that this user has not."""
+    known = {one["id"] for one in _stored(books, store)}
+    if name not in known:
+        raise Refused(f"There is no incident {name}; `askcost anomalies` lists them with their ids.")
+    store.decide(scope(books), name, Decision(what, now(), until, note, books.user))
+
+
+def report(
+    books: Books, store: Incidents, since: date | None = None, until: date | None = None,
+    filters: Sequence[Filter] = (), everything: bool = False, anew: bool = False,
+) -> Report:  # fmt: skip
+    """Scans what is new and lists the incidents: open ones, or all of them."""
+    notes = scan(books, store, anew)
+    found = told(books, store, since, until, filters)
+    shown = [one for one in found if everything or one.status == "open"]
+    columns = (
+        dimension("id"), dimension("status"), dimension("kind"), dimension("where"), time("start"), time("last"),
+        metric("days", "days"), dimension("unit"), metric("actual", None), metric("expected", None),
+        metric("excess", None), metric("excess_a_day", None), dimension("owner"), dimension("series"), time("found"),
+        dimension("until"), dimension("note"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            o.body["id"], o.status, o.body["kind"], o.where, date.fromisoformat(o.body["start"]),
+            date.fromisoformat(o.body["last"]), o.body["days"], o.body["unit"], _money(o.body["actual"]),
+            _money(o.body["expected"]), _money(o.excess), _money(o.excess / o.body["days"]), o.body["owner"],
+            o.body["series"], date.fromisoformat(o.body["found"]),
+            o.decision.until if o.decision else None, o.decision.note if o.decision else None,
+        )
+        for o in shown
+    )  # fmt: skip
+    wide = frozenset({"days", "series", "found", "until", "note"} - ({"note", "until"} if everything else set()))
+    return Report(
+        columns, rows, _sentences(shown, found), tuple(notes), wide, {"incidents": [_whole(o) for o in shown]}
+    )
+
+
+def _money(value: float) -> Decimal:
+    return Decimal(repr(round(value, 6))).quantize(Decimal("0.01"))
+
+
+def _whole(one: Told) -> dict[str, Any]:
+    return {**one.body, "status": one.status, "where": one.where,
+            "also": [Node(tuple((n, v) for n, v in node)).named() for node in one.body["also"]]}  # fmt: skip
+
+
+def _sentences(shown: Sequence[Told], found: Sequence[Told]) -> tuple[str, ...]:
+    if not shown:
+        others = f"; {len(found)} that are closed, expected or snoozed" if found else ""
+        return (f"No open anomaly{others}.",)
+    top = shown[0]
+    more = "above" if top.excess > 0 else "below"
+    parts = [f"{len(shown)} {'anomaly' if len(shown) == 1 else 'anomalies'}."]
+    parts.append(
+        f"The largest: {top.where}, {abs(_money(top.excess)):,} {top.body['unit']} {more} the expected "
+        f"from {top.body['start']} to {top.body['last']}."
+    )
+    return tuple(parts)
+
+
+def answer(plan: QueryPlan, books: Books) -> Report:
+    """The incidents of a plan's period and filters. Raises Refused."""
+    if books.ledger is None:
+        raise Refused("Anomalies are kept in the ledger, and there is none here.")
+    start, end = (plan.period.start, plan.period.end) if plan.period else (None, None)
+    return report(books, Incidents(books.ledger), start, end, plan.filters, everything=True)

@@ -1,0 +1,207 @@
+"""Forecasts and budgets: figures by hand, laws, and a company's month, quarter and year."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from conftest import AssistantFor, WarehouseOf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assistant.analysis import forecasts
+from assistant.assistant import Assistant
+from assistant.errors import Refused
+from assistant.finops import budgets, forecast
+from assistant.finops.budgets import Budget
+from assistant.finops.forecast import Daily
+from assistant.surfaces.cli.main import main
+from assistant.values import Question
+
+START = date(2025, 1, 1)
+OCTOBER, NOVEMBER = date(2025, 10, 1), date(2025, 11, 1)
+
+
+def daily(
+    last: date, weekday: float = 100.0, weekend: float = 40.0, fee: float = 0.0, spike: date | None = None
+) -> Daily:
+    days = [START + timedelta(n) for n in range((last - START).days + 1)]
+    metered = [(weekend if d.weekday() > 4 else weekday) + (9_000 if d == spike else 0) for d in days]
+    return Daily(START, tuple(metered), tuple(fee if d.day == 1 else 0.0 for d in days))
+
+
+# October 2025 has 23 weekdays and 8 days of weekends: 23 × 100 + 8 × 40 = 2,620; to the 10th 8 and 2: 880.
+def test_a_month_by_hand() -> None:
+    made = forecast.forecast(daily(date(2025, 10, 10), fee=500), OCTOBER, NOVEMBER)
+    assert (made.so_far, made.expected, made.as_of) == (Decimal(1380), Decimal(3120), date(2025, 10, 10))
+    assert (made.low, made.high) == (made.expected, made.expected)  # it never missed
+    assert len(made.days) == 21
+    assert made.run_rate == Decimal("4278.00")  # 1,380 ÷ 10 × 31: what it would be with the fee every ten days
+
+
+def test_a_fee_that_has_not_come_yet_is_expected() -> None:
+    known = daily(date(2025, 10, 3), fee=500)
+    late = Daily(known.start, known.metered, (*known.scheduled[:-3], 0.0, 0.0, 0.0))
+    assert forecast.forecast(late, OCTOBER, NOVEMBER).expected == Decimal(3120)
+    quarter = forecast.forecast(daily(date(2025, 10, 10), fee=500), OCTOBER, date(2026, 1, 1))
+    assert (quarter.fees, quarter.expected) == (Decimal(1000), Decimal("9140.00"))  # 66 × 100 + 26 × 40 + 3 × 500
+
+
+def test_one_spike_does_not_become_the_level() -> None:
+    plain = forecast.forecast(daily(date(2025, 10, 10)), OCTOBER, NOVEMBER)
+    spiked = forecast.forecast(daily(date(2025, 10, 10), spike=date(2025, 10, 7)), OCTOBER, NOVEMBER)
+    assert spiked.expected - spiked.so_far == plain.expected - plain.so_far
+    assert spiked.so_far - plain.so_far == 9_000
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 10**6), min_size=7, max_size=7), st.integers(1, 29))
+def test_a_weekly_rhythm_is_forecast_exactly(profile: list[int], day: int) -> None:
+    last = date(2025, 10, day)
+    length = (NOVEMBER - START).days
+    whole = [float(profile[n % 7]) for n in range(length)]
+    known = whole[: (last - START).days + 1]
+    made = forecast.forecast(Daily(START, tuple(known), (0.0,) * len(known)), OCTOBER, NOVEMBER)
+    actual = sum(whole[(OCTOBER - START).days :])
+    assert float(made.expected) == pytest.approx(actual, rel=1e-6, abs=0.02)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(50, 150), min_size=200, max_size=280), st.sampled_from([4, 1000]))
+def test_a_forecast_scales_with_its_series(values: list[int], k: int) -> None:
+    last = START + timedelta(len(values) - 1)
+    span = (last.replace(day=1), last + timedelta(40))
+    one = forecast.forecast(Daily(START, tuple(map(float, values)), (0.0,) * len(values)), *span)
+    more = forecast.forecast(Daily(START, tuple(float(k * v) for v in values), (0.0,) * len(values)), *span)
+    assert float(more.expected) == pytest.approx(k * float(one.expected), rel=1e-4)
+    assert (one.low is None) == (more.low is None)
+    if one.low is not None and one.high is not None:
+        assert one.low <= one.expected <= one.high
+
+
+@pytest.mark.parametrize(
+    ("last", "end", "says"),
+    [
+        (START + timedelta(8), date(2025, 2, 1), "9 days, 28 are needed"),
+        (date(2025, 10, 31), NOVEMBER, "is over"),
+        (date(2025, 10, 10), OCTOBER, "ends before it begins"),
+    ],
+)
+def test_what_can_not_be_forecast_says_why(last: date, end: date, says: str) -> None:
+    with pytest.raises(Refused, match=says):
+        forecast.forecast(daily(last), OCTOBER if last > OCTOBER else START, end)
+
+
+def test_a_short_history_has_no_band_and_says_so() -> None:
+    made = forecast.forecast(daily(START + timedelta(39)), date(2025, 2, 1), date(2025, 3, 1))
+    assert (made.low, made.high) == (None, None)
+    assert "0 earlier forecasts" in made.notes[0]
+
+
+def test_zeros_and_days_that_were_not_loaded_are_forecast_too() -> None:
+    zeros = Daily(START, (0.0,) * 283, (0.0,) * 283)
+    assert forecast.forecast(zeros, OCTOBER, NOVEMBER).expected == 0
+    known = daily(date(2025, 10, 10))
+    holes = Daily(START, tuple(None if n in (100, 270) else v for n, v in enumerate(known.metered)), known.scheduled)
+    assert forecast.forecast(holes, OCTOBER, NOVEMBER).expected == Decimal(2620)
+
+
+# --- budgets ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("amount", "state", "run_out"),
+    [
+        (800, "over", date(2025, 10, 10)),  # 880 up to the 10th
+        (2_000, "will exceed", date(2025, 10, 24)),
+        (2_620, "on track", date(2025, 10, 31)),
+        (5_000, "on track", None),
+    ],
+)
+def test_a_budget_runs_out_on_the_day_that_reaches_it(amount: int, state: str, run_out: date | None) -> None:
+    known = daily(date(2025, 10, 10))
+    budget = Budget("team", "Warp", OCTOBER, NOVEMBER, Decimal(amount))
+    found = budgets.status(budget, known, forecast.forecast(known, OCTOBER, NOVEMBER))
+    assert (found.state, found.run_out, found.used, found.projected) == (state, run_out, Decimal(880), Decimal(2620))
+    assert found.over == Decimal(2620 - amount)
+    assert found.why
+
+
+def test_pace_is_the_part_used_over_the_part_of_the_days() -> None:
+    known = daily(date(2025, 10, 10))
+    found = budgets.status(Budget("total", None, OCTOBER, NOVEMBER, Decimal(1760)), known, None)
+    assert (found.used_percent, found.pace, found.state) == (Decimal("50.0"), Decimal("1.55"), "unknown")
+
+
+# --- a company -------------------------------------------------------------------------------------------------------
+
+END = date(2026, 10, 14)
+
+
+@pytest.fixture(scope="module")
+def demo(assistant_for: AssistantFor) -> Assistant:
+    return assistant_for("demo")
+
+
+def test_a_forecast_of_the_past_comes_near_what_was_spent(demo: Assistant) -> None:
+    spent = dict(demo.books(None).rows(
+        "SELECT BillingCurrency, SUM(EffectiveCost) AS cost FROM cost_and_usage "
+        "WHERE ChargePeriodStart >= '2026-09-01' AND ChargePeriodStart < '2026-10-01' GROUP BY ALL"
+    ))  # fmt: skip
+    found, notes = forecasts.forecasts(demo.books(None, date(2026, 9, 10)), forecasts.Subject(), ("month",))
+    assert [unit for unit, *_ in found] == ["USD", "EUR"]  # never added
+    for unit, _, one in found:
+        assert one.as_of == date(2026, 9, 10)
+        assert abs(one.expected / spent[unit] - 1) < Decimal("0.03")
+        assert one.low is not None
+        assert one.high is not None
+        assert one.low < one.expected < one.high
+    assert notes == []
+
+
+def test_a_forecast_in_the_chat_is_that_of_the_command(demo: Assistant, warehouse_of: WarehouseOf) -> None:
+    answer = demo.ask(Question("forecast for this month by cost center", today=END))
+    assert answer.status == "answered", (answer.error, answer.clarify)
+    where = ["--warehouse", str(warehouse_of("demo")), "--today", str(END), "--json"]
+    said = CliRunner().invoke(main, ["forecast", "--until", "month", "--by", "cost center", *where])
+    rows = json.loads(said.output)["rows"]
+    names = [c["name"] for c in json.loads(said.output)["columns"]]
+    mine = {(row[0], row[1]): float(row[names.index("forecast")]) for row in rows}
+    shown = [c.name for c in answer.columns]
+    theirs = {(row[0], row[1]): float(row[shown.index("forecast")]) for row in answer.rows}
+    assert mine == theirs
+    assert len(mine) > 5
+
+
+def test_a_forecast_keeps_the_row_policy(demo: Assistant) -> None:
+    found = forecasts.report(demo.books("rhea.collins", END), forecasts.Subject(by="team"), ("month",))
+    assert {row[0] for row in found.rows} == {"Lending", "Cards", "Digital Channels", None} & {r[0] for r in found.rows}
+    with pytest.raises(Refused):
+        forecasts.budget_report(demo.books("rhea.collins", END))
+
+
+def test_budgets_of_a_month_at_risk_first(demo: Assistant) -> None:
+    found, notes = forecasts.budgets_of(demo.books(None, END), None)
+    states = [s.state for s in found]
+    assert states == sorted(states, key=["over", "will exceed", "at risk", "unknown", "on track"].index)
+    total = next(s for s in found if s.budget.dimension == "total")
+    assert total.projected
+    assert total.budget.amount > 1_000_000
+    assert any("other currencies" in note for note in notes)
+    over, _ = forecasts.budgets_of(demo.books(None, END), date(2026, 9, 1))
+    assert all(s.projected == s.used and s.low is None for s in over)
+
+
+def test_the_command_says_what_is_wrong(warehouse_of: WarehouseOf, tmp_path: Path) -> None:
+    where = ["--warehouse", str(warehouse_of("demo"))]
+    run = CliRunner().invoke
+    assert run(main, ["forecast", "--until", "2026-01-01", *where]).exit_code == 4
+    assert run(main, ["forecast", "--until", "someday", *where]).exit_code == 2
+    assert run(main, ["forecast", "--month", "2026-10", *where]).exit_code == 2
+    assert run(main, ["forecast", "team = Nobody Here", *where]).exit_code == 3
+    missing = run(main, ["forecast", "--warehouse", str(tmp_path / "none.duckdb")])
+    assert (missing.exit_code, "Traceback" in missing.output) == (1, False)
