@@ -16,7 +16,7 @@ from typing import Any, Literal
 from sqlglot import Expr
 from ulid import ULID
 
-from assistant.analysis import analyses
+from assistant.analysis import analyses, people
 from assistant.analysis.books import Books
 from assistant.config import Config
 from assistant.engines import duckdb_engine
@@ -37,7 +37,7 @@ from assistant.semantics.model import SemanticModel
 from assistant.semantics.verified import Verified
 from assistant.sql import compile as sql_compile
 from assistant.sql import guard, lints, roles
-from assistant.sql.roles import Role
+from assistant.sql.roles import Roles
 from assistant.telling import narrate, numbers
 from assistant.telling.understood import understood
 from assistant.values import (
@@ -47,6 +47,7 @@ from assistant.values import (
     CheckedQuery,
     Clarification,
     Limits,
+    Lint,
     QueryPlan,
     Question,
     Reading,
@@ -93,7 +94,7 @@ class Assistant:
         return verified.read(self.config.schemas)
 
     @cached_property
-    def roles(self) -> dict[str, Role]:
+    def roles(self) -> Roles:
         return roles.read(self.config.schemas)
 
     @property
@@ -132,6 +133,7 @@ class Assistant:
             engine=lambda checked: self.engine.run(checked, owner=user),
             today=today or datetime.now(UTC).date(),
             schemas=self.config.schemas,
+            people=self.roles.people,
             fiscal=self.vocabulary.calendar.fiscal_start,
         )
 
@@ -196,7 +198,7 @@ class Assistant:
             )
 
         def run(plan: QueryPlan) -> Sequence[tuple[Any, ...]]:
-            return self._run(plan, house, access)[1].rows
+            return self._run(plan, house, people.open_to(plan, house.model, access))[1].rows
 
         talk = self.desk.meter(_who(question, answer_id, house), question.planner == "llm") if self.desk else None
         routed = routing.read(
@@ -218,9 +220,11 @@ class Assistant:
         if reading.plan.analysis is not None:
             return self._analysed(question, answer_id, reading, routed.planner, clock)
         statement = sql_compile.compile(reading.plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
-        checked = check_planned(statement.tree, access)
+        checked = check_planned(statement.tree, people.open_to(reading.plan, house.model, access))
         clock.lap("guard")
         rows = self.engine.run(checked, owner=question.user)
+        rows, notes = self._grouped(reading.plan, statement.columns, rows, house, access)
+        reading = replace(reading, assumptions=(*reading.assumptions, *notes))
         clock.lap("execute")
         answer = self._told(question, answer_id, reading, statement, rows, house, access)
         answer = self._narrated(replace(answer, planner=routed.planner), talk)
@@ -269,7 +273,7 @@ class Assistant:
         """The rows of a statement that somebody wrote, with its lints."""
         rows = self.engine.run(checked, owner=question.user)
         clock.lap("execute")
-        warnings = lints.find(checked.sql, len(house.catalog.currencies))
+        warnings = (*lints.find(checked.sql, len(house.catalog.currencies)), *_of_people(checked, access))
         note = (access.note,) if access.note else ()
         return Answer(
             status="answered",
@@ -304,6 +308,18 @@ class Assistant:
             return answer
         asked = tokens != Tokens() and answer.status != "answered"
         return replace(answer, tokens=tokens, planner="llm" if asked else answer.planner)
+
+    def _grouped(
+        self, plan: QueryPlan, columns: Sequence[AnswerColumn], rows: Rows, house: Warehouse, access: Access
+    ) -> tuple[Rows, tuple[str, ...]]:
+        """Without groups of people that are too small for this user to see."""
+
+        def run(count: QueryPlan, seen: Access) -> tuple[Sequence[AnswerColumn], Sequence[tuple[Any, ...]]]:
+            columns, rows = self._run(count, house, seen)
+            return columns, rows.rows
+
+        kept, notes = people.grouped(plan, columns, rows.rows, house.model, access, self.roles.people, run)
+        return replace(rows, rows=kept), notes
 
     def _run(self, plan: QueryPlan, house: Warehouse, access: Access) -> tuple[Sequence[AnswerColumn], Rows]:
         statement = sql_compile.compile(plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
@@ -347,7 +363,8 @@ class Assistant:
     def check(self, text: str, user: str | None = None) -> CheckedQuery:
         """Only validates, with FinOps lints as warnings. Raises GuardRefusal."""
         checked = guard.check(text, self.access(user))
-        return replace(checked, warnings=lints.find(text, len(self.warehouse.catalog.currencies)))
+        found = lints.find(text, len(self.warehouse.catalog.currencies))
+        return replace(checked, warnings=(*found, *_of_people(checked, self.access(user))))
 
     def run(self, text: str, user: str | None = None) -> tuple[CheckedQuery, Rows]:
         """Validates, applies the user's row policy, runs."""
@@ -364,6 +381,13 @@ def check_planned(tree: Expr, access: Access) -> CheckedQuery:
         return guard.check(tree, access)
     except GuardRefusal as refusal:
         raise Refused(f"{refusal.message}.") from None
+
+
+def _of_people(checked: CheckedQuery, access: Access) -> tuple[Lint, ...]:
+    """A warning where a statement reads a column that shows people as one group: counts take it for one person."""
+    read = sorted(access.masked & set(checked.columns))
+    message = "shows individuals that your role may not see as one group, and counts them as one"
+    return tuple(Lint("individuals", f"{name} {message}.") for name in read)
 
 
 def check_written(text: str, access: Access, house: Warehouse) -> CheckedQuery:

@@ -5,7 +5,7 @@ Keeps nothing and answers nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,8 +16,8 @@ from assistant.semantics import bind, catalog, model, vocabulary
 from assistant.semantics.catalog import Catalog
 from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model import SemanticModel
-from assistant.sql import policy, roles
-from assistant.sql.roles import Role
+from assistant.sql import people, policy, roles
+from assistant.sql.roles import Role, Roles
 from assistant.values import Access, Filter, Limits, Rows
 
 
@@ -43,11 +43,12 @@ def read_warehouse(
     return Warehouse(version, held, bound, Lexicon(bound, held, words))
 
 
-def user_access(user: str | None, house: Warehouse, limits: Limits, known: Mapping[str, Role]) -> Access:
+def user_access(user: str | None, house: Warehouse, limits: Limits, known: Roles) -> Access:
     """The Access of one user. Raises Refused for unknown users and unreadable policies."""
     if user is None:
         return policy.access(house.model, house.catalog, limits)
-    row = next((r for r in house.catalog.small.get("users", ()) if str(r["user"]) == user), None)
+    users = house.catalog.small.get("users", ())
+    row = next((r for r in users if str(r["user"]) == user), None)
     if row is None:
         raise Refused(f"{user!r} is not in the list of users; an administrator can add them with `askcost load`.")
     words = str(row.get("row_policy") or "").strip()
@@ -58,7 +59,9 @@ def user_access(user: str | None, house: Warehouse, limits: Limits, known: Mappi
         except AssistantError as error:
             raise Refused(f"The row policy of {user!r} can't be read, so nothing is shown: {error}") from None
     name = str(row.get("role") or "analyst")
-    role = known.get(name, Role(limits))
+    role = known.roles.get(name, Role(limits))
+    team = row.get("team")
+    colleagues = [str(r["user"]) for r in users if team and r.get("team") == team]
     return policy.access(
         house.model,
         house.catalog,
@@ -66,6 +69,7 @@ def user_access(user: str | None, house: Warehouse, limits: Limits, known: Mappi
         user=user,
         role=name,
         hidden=role.hidden,
+        masks=people.masks(known.people, role.sees, user, str(team) if team else None, colleagues),
         policy=filters,
         words=words,
         same=house.lexicon.vocabulary.same_concept,
@@ -82,8 +86,8 @@ def check_policies(read: catalog.Reader, config: Config) -> None:
 
 
 def visible(house: Warehouse, access: Access, run: Callable[[str, Access], Rows]) -> Lexicon:
-    """The lexicon as this user knows it: values outside the row policy do not exist."""
-    if access.note is None:
+    """The lexicon as this user knows it: values outside the row policy, and people they may not see, do not exist."""
+    if access.note is None and not access.masked:
         return house.lexicon
     held = replace(house.catalog, values=tuple(_visible_values(house, access, run)))
     return Lexicon(house.model, held, house.lexicon.vocabulary)
@@ -97,6 +101,9 @@ def _visible_values(house: Warehouse, access: Access, run: Callable[[str, Access
     unlimited = replace(access, limits=replace(access.limits, rows=50_000))
     for (table, field), values in by_field.items():
         if table not in access.tables:
+            continue
+        if access.note is None and field not in access.tables[table].masks:
+            yield from values
             continue
         column = f"Tags['{keys[field].replace(chr(39), chr(39) * 2)}']" if field in keys else f'"{field}"'
         rows = run(f"SELECT DISTINCT {column} AS value FROM {table} WHERE {column} IS NOT NULL", unlimited)

@@ -143,12 +143,14 @@ class TableAccess:
     columns: the visible columns, in order, with DuckDB types.
     predicate: trusted SQL over the table's columns; None means every row.
     shortcuts: tag key → physical column that holds the same values as Tags['key'], faster.
+    masks: column → trusted SQL that stands for it: who a person is, where this user may not see it.
     """
 
     name: str
     columns: tuple[TableColumn, ...]
     predicate: str | None = None
     shortcuts: Mapping[str, str] = field(default_factory=dict)
+    masks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,11 @@ class Access:
     role: str = "admin"
     note: str | None = None
     limits: Limits = Limits()
+
+    @property
+    def masked(self) -> frozenset[str]:
+        """`table.column` of every column that shows some people as one group."""
+        return frozenset(f"{t.name}.{column}" for t in self.tables.values() for column in t.masks)
 
 
 @dataclass(frozen=True)

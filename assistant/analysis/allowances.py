@@ -17,7 +17,7 @@ from assistant.finops.allowances import Allowance, Status
 def allowances_of(books: Books, month: date | None) -> list[Status]:
     """The state of every allowance of a month, the most used first.
 
-    A person's allowance is shown to that person and to administrators; everyone sees the teams'. Raises Refused.
+    A person's allowance is shown to that person and to roles that see it; everyone sees the teams'. Raises Refused.
     """
     house = books.needs("token_allowances", USAGE)
     newest = house.catalog.days[USAGE].last
@@ -31,11 +31,10 @@ def allowances_of(books: Books, month: date | None) -> list[Status]:
     )
     if not rows:
         raise Refused(f"No allowance is loaded for {start:%b %Y}.")
-    role = books.access.role
     result = []
     used = {kind: _daily(books, column, start, end) for kind, column in (("team", "team"), ("user", "user_id"))}
     for kind, subject, count, usd, hard in rows:
-        if kind == "user" and books.user is not None and role != "admin" and subject != books.user:
+        if kind == "user" and books.access.masked and subject == books.people.others:
             continue
         unit = "tokens" if count is not None else "USD"
         allowance = Allowance(start, kind, subject, Decimal(count if count is not None else usd), unit, hard)

@@ -19,6 +19,7 @@ from assistant.semantics import calendar
 from assistant.semantics.words import split
 from assistant.sql import compile as sql_compile
 from assistant.sql import guard
+from assistant.sql.people import People
 from assistant.values import Access, CheckedQuery, Period, QueryPlan, Rows
 
 COSTS = "cost_and_usage"
@@ -35,6 +36,7 @@ class Books:
     engine: Callable[[CheckedQuery], Rows]
     today: date
     schemas: Path
+    people: People = field(default_factory=People)
     fiscal: int = 1
     statements: list[str] = field(default_factory=list)
 

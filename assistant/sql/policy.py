@@ -25,9 +25,10 @@ def access(
     policy: Sequence[Filter] = (),
     words: str = "",
     hidden: Mapping[str, Sequence[str]] | None = None,
+    masks: Mapping[str, Mapping[str, str]] | None = None,
     same: Same = eq,
 ) -> Access:
-    """`policy` empty: every row. `hidden`: table → columns this role does not see."""
+    """`policy` empty: every row. `hidden`: table → columns this role does not see. `masks`: what it sees instead."""
     tables: dict[str, TableAccess] = {}
     closed: dict[str, str] = {}
     for table, columns in catalog.tables.items():
@@ -35,11 +36,13 @@ def access(
         if policy and predicate is None:
             closed[table] = f"your row policy ({words}) does not apply to {table}"
             continue
+        own = (masks or {}).get(table, {})
         gone = set((hidden or {}).get(table, ()))
         tables[table] = TableAccess(
             name=table,
             columns=tuple(c for c in columns if c.name not in gone),
             predicate=predicate,
+            masks={c.name: own[c.name] for c in columns if c.name in own and c.name not in gone},
             shortcuts=_shortcuts(table, catalog),
         )
     if user is not None and role != "admin" and "users" in tables:
