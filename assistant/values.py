@@ -94,7 +94,8 @@ class QueryPlan(Frozen):
     whole keeps `filters`, the part adds `part`). `limit_per` ranks within each value of the named
     dimension. `count_groups` returns only how many groups are left ("how many services cost more than
     $5k"). `series_change` compares every bucket of `grain` with the one before it. `analysis` names what is
-    made of it in assistant/analysis/, in more than one query: "why", "chargeback".
+    made of it in assistant/analysis/, in more than one query: "why", "chargeback". `given`: the figures and names
+    that the question brought along for it, by their names in `workloads` of the vocabulary.
     """
 
     dataset: str
@@ -115,6 +116,7 @@ class QueryPlan(Frozen):
     count_groups: bool = False
     currency: str | None = None
     analysis: str | None = None
+    given: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from assistant.analysis import chargeback, token_habits
+from assistant.analysis import (
+    allowances,
+    carbon,
+    chargeback,
+    estimates,
+    own_gpus,
+    token_habits,
+    training_runs,
+    unit_costs,
+)
 from assistant.analysis.books import Books
 from assistant.analysis.report import Report
 from assistant.errors import Refused
@@ -13,6 +22,14 @@ from assistant.values import QueryPlan
 ANALYSES: Mapping[str, Callable[[QueryPlan, Books], Report]] = {
     "chargeback": chargeback.answer,
     "waste": token_habits.answer,
+    "allowances": allowances.answer,
+    "carbon": carbon.answer,
+    "sci": carbon.answer_sci,
+    "unit_cost_change": unit_costs.answer,
+    "what_if": token_habits.answer_what_if,
+    "estimate": estimates.answer,
+    "break_even": own_gpus.answer,
+    "training_runs": training_runs.answer,
 }
 
 

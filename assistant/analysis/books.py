@@ -55,6 +55,11 @@ class Books:
         access = replace(self.access, limits=replace(self.access.limits, rows=MOST_ROWS))
         return self._whole(guard.check(statement.tree, access), statement.sql)
 
+    def columns(self, plan: QueryPlan) -> tuple[str, ...]:
+        """The names of what `plan` gives, in order."""
+        statement = sql_compile.compile(plan, self.house.model, self.house.catalog, self.fiscal)
+        return tuple(column.name for column in statement.columns)
+
     def _whole(self, checked: CheckedQuery, shown: str | None = None) -> Sequence[tuple[Any, ...]]:
         rows = self.engine(checked)
         self.statements.append(shown or checked.sql)

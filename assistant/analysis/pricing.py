@@ -220,15 +220,21 @@ def own_gpus(books: Books, choice: Estimate, speed: Decimal) -> list[OwnGpus]:
         return []
     per_million = choice.first.expected / choice.tokens_per_month * 1_000_000
     month = books.newest_whole_month("gpu_usage")
+    return [
+        OwnGpus(name, month, usd, break_even(usd, gpus, speed, per_million))
+        for name, gpus, _, usd in fleet_costs(books)
+    ]
+
+
+def fleet_costs(books: Books) -> list[tuple[str, int, str, Decimal]]:
+    """(cluster, GPUs, GPU model, USD) of the newest whole month, for clusters in service. Raises Refused."""
+    books.needs("gpu_fleet", "gpu_usage")
+    month = books.newest_whole_month("gpu_usage")
     period = Period(start=month, end=month + relativedelta(months=1))
     plan = QueryPlan(dataset="gpu_hours", metrics=("gpu_cost",), dimensions=("cluster",), period=period)
-    costs = books.plan(plan)
-    counts = dict(books.rows("SELECT cluster, gpu_count FROM gpu_fleet"))
-    return [
-        OwnGpus(name, month, Decimal(usd), break_even(Decimal(usd), int(counts[name]), speed, per_million))
-        for name, usd in sorted(costs)
-        if usd
-    ]
+    costs = {name: Decimal(str(usd)) for name, usd in books.plan(plan) if usd}
+    fleet = sorted(books.rows("SELECT cluster, gpu_count, gpu_model FROM gpu_fleet"))
+    return [(name, int(count), str(kind), costs[name]) for name, count, kind in fleet if name in costs]
 
 
 @cache
@@ -237,7 +243,7 @@ def assumptions(schemas: Path) -> dict[str, Any]:
     path = schemas / "finops.yaml"
     try:
         read = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return {"estimate": read["estimate"], "waste": read["waste"]}
+        return {name: read[name] for name in ("estimate", "waste", "gpus")}
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise SchemaError(path.name, 1, f"can't be read: {error}.") from None
 

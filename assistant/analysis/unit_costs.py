@@ -138,6 +138,28 @@ def report(
     return found_report
 
 
+def answer(plan: QueryPlan, books: Books) -> Report:
+    """The plan's period against the one it is compared with; `given` may bring an investment.
+
+    Raises Clarify when no unit of work is named.
+    """
+    named = {f.dimension: f.values for f in plan.filters if f.op == "in" and len(f.values) == 1}
+    if set(named) - {"business_metric", "product"} or len(named) < len(plan.filters):
+        raise Clarify("A unit cost is of one unit of work, and one product or all. Which one is meant?")
+    if "business_metric" not in named:
+        kept = [str(row["metric"]) for row in books.house.catalog.small.get("business_metrics", ())]
+        raise Clarify("The cost of one what?", tuple(kept))
+    assert plan.period is not None
+    if plan.comparison is None:
+        raise Clarify("Compared with which month before the change? Say for example “2026-01 versus 2026-09”.")
+    investment = dict(plan.given).get("investment")
+    spans = [(p.start.replace(day=1), p.last_day.replace(day=1)) for p in (plan.comparison, plan.period)]
+    change = Change(spans[0], spans[1], Decimal(investment) if investment else None)
+    end = plan.period.last_day.replace(day=1) + relativedelta(months=1)
+    product = named.get("product")
+    return report(books, named["business_metric"][0], product[0] if product else None, spans[0][0], end, change)
+
+
 def _comparison(months: Sequence[UnitCost], change: Change) -> Comparison:
     after = change.after or (months[-1].month, months[-1].month)
     chosen = []

@@ -76,6 +76,9 @@ class _Attacher:
             and not (self.draft.direction or self.draft.by_rate or self.draft.against)
         ):
             self.draft.change = False  # "how did cost move month by month" is a series
+        if self.draft.analysis:
+            beside = self.sentence.lexicon.vocabulary.analyses[self.draft.analysis].beside
+            self.draft.unknown = [word for word in self.draft.unknown if word.lower() not in beside]
         named = [e for e in self.draft.empties if e.names]
         if named:  # "untagged (no squad tag)" says one thing twice
             self.draft.empties = named

@@ -1,0 +1,320 @@
+"""What a question brings along beside its data: a workload, the model of a what-if, a GPU's speed.
+
+Cuts these words out, so that an ordinary question is left, or nothing. Every number is read or asked about; knows no
+price and no formula. Words: `workloads` of schemas/vocabulary.yaml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from assistant.errors import Clarify
+from assistant.planning import lattice
+from assistant.semantics import model_names, words
+from assistant.semantics.lexicon import Lexicon
+from assistant.semantics.model_names import Mention
+from assistant.semantics.words import Token
+from assistant.values import QueryPlan
+
+LONGEST = 6
+PER_DAY = {
+    "second": Decimal(86_400), "minute": Decimal(1_440), "hour": Decimal(24), "day": Decimal(1),
+    "week": 1 / Decimal(7), "month": 12 / Decimal(365), "year": 1 / Decimal(365),
+}  # fmt: skip
+_WORKLOAD = ("requests", "input_tokens", "output_tokens")
+_GPU = ("gpu_tokens_per_second", "rented_usd_per_hour")
+# Pieces that add nothing to a workload; any other word that is left over is asked about.
+_SILENT = {
+    "conjunction", "followup", "which", "including", "include", "copula", "versus", "compare", "equals", "group",
+    "each_of", "convert", "average", "above", "previous", "add", "same", "sum_up",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Brief:
+    """given: figures and names by their names in the vocabulary. rest: the question without them; None: all read."""
+
+    analysis: str
+    given: tuple[tuple[str, str], ...]
+    rest: str | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class _Figure:
+    """A number of the question and what it is; `per` and `each` say how often and of whom."""
+
+    number: Decimal
+    start: int
+    end: int
+    percent: bool = False
+    currency: str | None = None
+    name: str | None = None
+    per: str | None = None
+    each: bool = False
+
+
+@dataclass
+class _Reader:
+    tokens: Sequence[Token]
+    lexicon: Lexicon
+    mentions: list[Mention] = field(default_factory=list)
+    figures: list[_Figure] = field(default_factory=list)
+    flags: list[str] = field(default_factory=list)
+    used: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.words = self.lexicon.vocabulary.workloads
+        self.spoken = [t.word for t in self.tokens]
+
+    def phrase(self, at: int, known: Mapping[tuple[str, ...], str] | frozenset[tuple[str, ...]]) -> int:
+        """How many words from here make a phrase of `known`, none of them used."""
+        for size in range(min(LONGEST, len(self.spoken) - at), 0, -1):
+            if tuple(self.spoken[at : at + size]) in known and not self.used & set(range(at, at + size)):
+                return size
+        return 0
+
+    def phrase_before(self, end: int, known: Mapping[tuple[str, ...], str] | frozenset[tuple[str, ...]]) -> int:
+        for size in range(min(LONGEST, end), 0, -1):
+            if tuple(self.spoken[end - size : end]) in known and not self.used & set(range(end - size, end)):
+                return size
+        return 0
+
+    def use(self, start: int, size: int) -> None:
+        self.used |= set(range(start, start + size))
+
+    # --- numbers -----------------------------------------------------------------------------------------------------
+
+    def read_figures(self) -> None:
+        at = 0
+        while at < len(self.tokens):
+            figure = self._number(at)
+            if figure is not None:
+                self.figures.append(figure)
+            at = figure.end if figure else at + 1
+        for figure in self.figures:
+            self._after(figure)
+        for figure in self.figures:
+            if figure.name is None:
+                self._before(figure)
+        for figure in self.figures:
+            if figure.name is not None:
+                self.use(figure.start, figure.end - figure.start)
+        for at in range(len(self.tokens)):
+            size = self.phrase(at, self.words.quantities)
+            name = self.words.quantities.get(tuple(self.spoken[at : at + size])) if size else None
+            if name in self.words.flags:
+                self.flags.append(str(name))
+                self.use(at, size)
+
+    def _number(self, at: int) -> _Figure | None:
+        for end in range(min(at + 4, len(self.tokens)), at, -1):
+            if self.used & set(range(at, end)):
+                continue
+            found = lattice.number(tuple(self.tokens[at:end]), self.lexicon)
+            if found is not None:
+                return _Figure(found[0], at, end, found[1], found[2])
+        return None
+
+    def _after(self, figure: _Figure) -> None:
+        """The words behind a number, over fillers, up to a barrier or the next number."""
+        at = figure.end
+        while at < len(self.tokens):
+            size = self.phrase(at, self.words.quantities)
+            if size:
+                self._name(figure, at, size)
+                return
+            rate = self.phrase(at, self.words.rates)
+            if rate and not self.phrase(at, self.words.fillers):
+                return
+            if self.spoken[at] in self.words.barriers or not self.phrase(at, self.words.fillers):
+                return
+            at += self.phrase(at, self.words.fillers)
+
+    def _before(self, figure: _Figure) -> None:
+        end = figure.start
+        while end > 0 and self.spoken[end - 1] not in self.words.barriers:
+            size = self.phrase_before(end, self.words.quantities)
+            if size:
+                self._name(figure, end - size, size, behind=figure.end)
+                return
+            filler = self.phrase_before(end, self.words.fillers) or (1 if self.spoken[end - 1] in ("=", ":") else 0)
+            if not filler:
+                return
+            end -= filler
+
+    def _name(self, figure: _Figure, at: int, size: int, behind: int | None = None) -> None:
+        figure.name = self.words.quantities[tuple(self.spoken[at : at + size])]
+        between = range(figure.end, at) if at >= figure.end else range(at + size, figure.start)
+        self.used |= set(between)
+        self.use(at, size)
+        end = behind if behind is not None else at + size
+        while end < len(self.tokens):
+            rate, each = self.phrase(end, self.words.rates), self.phrase(end, self.words.each)
+            if rate and figure.name in ("requests", "growth", "limit_usd_per_month"):
+                figure.per = self.words.rates[tuple(self.spoken[end : end + rate])]
+            elif each:
+                figure.each = True
+            elif not (figure.name != "requests" and (rate := self.phrase(end, self.words.fillers))):
+                return
+            self.use(end, rate or each)
+            end += rate or each
+
+    # --- what is left ------------------------------------------------------------------------------------------------
+
+    def rest(self) -> str:
+        return " ".join(t.text for i, t in enumerate(self.tokens) if i not in self.used)
+
+    def unread(self) -> str | None:
+        """The first of the left words that would change a workload, if any."""
+        left = words.tokens(self.rest())
+        for span in lattice.cover(left, self.lexicon).spans if left else ():
+            operators = {m.names[0] for m in span.meanings if m.kind == "operator"}
+            costs = {n for m in span.meanings if m.kind == "metric" for n in m.names} & {"effective_cost", "token_cost"}
+            own = span.of("analysis") is not None or span.of("refusal") is not None
+            if span.number is not None or not (span.hollow or operators & _SILENT or costs or own):
+                return span.text
+        return None
+
+
+def read(text: str, lexicon: Lexicon, previous: QueryPlan | None) -> Brief | None:
+    """The brief of a question; None for an ordinary one. Raises Clarify for a figure that is not understood."""
+    reader = _Reader(words.tokens(text), lexicon)
+    imagined = bool(reader.words.hypothetical & set(reader.spoken))
+    before = previous.analysis if previous is not None else None
+    if not (imagined or before == "estimate" or _names_a_load(reader)):
+        return None
+    reader.mentions = model_names.mentions(reader.tokens, lexicon)
+    for mention in reader.mentions:
+        reader.use(mention.start, mention.end - mention.start)
+    reader.read_figures()
+    known = {f.name for f in reader.figures if f.name}
+    if len(known & set(_WORKLOAD)) >= 2 and any(f.name == "requests" and f.per for f in reader.figures):
+        return _estimate(reader, known)
+    if before == "estimate" and previous is not None and (known or reader.mentions or reader.flags):
+        return _changed(reader, previous)
+    if known & set(_GPU):
+        return _gpus(reader)
+    if known == {"investment"}:
+        return Brief("unit_cost_change", _given(reader), reader.rest())
+    if imagined and reader.mentions and not known & set(_WORKLOAD):
+        return _what_if(reader)
+    return None
+
+
+def _names_a_load(reader: _Reader) -> bool:
+    """Whether requests or a GPU's speed are spoken of at all; most questions end here."""
+    spoken = f" {' '.join(reader.spoken)} "
+    kinds = ("requests", "investment", *_GPU)
+    named = any(f" {' '.join(p)} " in spoken for p, name in reader.words.quantities.items() if name in kinds)
+    return named and any(t.number is not None for t in reader.tokens)
+
+
+# --- a workload ------------------------------------------------------------------------------------------------------
+
+
+def _estimate(reader: _Reader, known: set[str]) -> Brief | None:
+    spare = next((f for f in reader.figures if f.name is None), None)
+    unread = reader.unread()
+    if (spare or unread) and len(known) < 3:
+        return None  # a question about usage that has figures of its own
+    if spare is not None:
+        said = " ".join(t.text for t in reader.tokens[spare.start : spare.end])
+        raise Clarify(f"What is “{said}” in that workload? Say it with its words, like “1.5k tokens in, 400 out”.")
+    if unread is not None:
+        raise Clarify(f"“{unread}” is no part of a workload that I know. Say it in other words, or leave it out.")
+    return Brief("estimate", _given(reader), None, _notes(reader))
+
+
+def _changed(reader: _Reader, previous: QueryPlan) -> Brief | None:
+    """A follow-up that changes a figure or the models of the workload before it."""
+    if any(f.name is None for f in reader.figures) or reader.unread() is not None:
+        return None
+    given = {**dict(previous.given), **dict(_given(reader))}
+    return Brief("estimate", tuple(given.items()), None, _notes(reader))
+
+
+def _given(reader: _Reader) -> tuple[tuple[str, str], ...]:
+    found: dict[str, str] = {}
+    users = next((f for f in reader.figures if f.name == "users"), None)
+    for figure in reader.figures:
+        name, number = str(figure.name), figure.number
+        if name in found:
+            raise Clarify(f"There are two figures for {name.replace('_', ' ')}. Which one is meant?")
+        if name in reader.words.parts and figure.percent:
+            number = number / 100
+        elif name in reader.words.parts and name != "growth" and number > 1:
+            raise Clarify(f"{number} of what is {name.replace('_', ' ')}? Say it in per cent, like “60 % cached”.")
+        if name == "requests":
+            name, number = "requests_per_day", _per_day(figure, users)
+        if name != "users":
+            found[name] = f"{number:f}"
+    models = tuple(dict.fromkeys(model for mention in reader.mentions for model in mention.models))
+    if models:
+        found["models"] = ", ".join(models)
+    return tuple(found.items()) + tuple((flag, "1") for flag in reader.flags if flag not in found)
+
+
+def _per_day(figure: _Figure, users: _Figure | None) -> Decimal:
+    if figure.per is None:
+        said = f"{figure.number:f} requests"
+        raise Clarify(f"{said} a day, or a month?", (f"{said} a day", f"{said} a month"))
+    if users is not None and not figure.each:
+        raise Clarify(f"Is {figure.number:f} requests of each user, or of all {users.number:f} together?")
+    each = users.number if users is not None and figure.each else Decimal(1)
+    return round(figure.number * PER_DAY[figure.per] * each, 6)
+
+
+def _notes(reader: _Reader) -> tuple[str, ...]:
+    """How names of families and flags were read."""
+    notes = []
+    for mention in reader.mentions:
+        said = " ".join(t.text for t in reader.tokens[mention.start : mention.end])
+        if words.compact(said) != words.compact(mention.models[0]):
+            notes.append(f"'{said}' read as {', '.join(mention.models)}")
+    notes += [f"{flag}: all requests, at its price" for flag in reader.flags]
+    return tuple(notes)
+
+
+# --- another model, own GPUs -----------------------------------------------------------------------------------------
+
+
+def _what_if(reader: _Reader) -> Brief | None:
+    """`what would September have cost on A instead of B`: A is cut out, B stays and filters."""
+    roles = [_role(reader, mention) for mention in reader.mentions]
+    targets = [m for m, role in zip(reader.mentions, roles, strict=True) if role == "target"]
+    sources = [m for m, role in zip(reader.mentions, roles, strict=True) if role != "target"]
+    if len(targets) != 1 or not (sources or len(reader.mentions) == 1):
+        return None
+    target = targets[0]
+    if len(target.models) > 1:
+        raise Clarify("Which model should it run on?", target.models)
+    for mention in sources:
+        reader.used -= set(range(mention.start, mention.end))
+    for at in range(len(reader.tokens)):
+        reader.use(at, reader.phrase(at, reader.words.moves))
+    return Brief("what_if", (("target", target.models[0]),), reader.rest(), _notes(reader))
+
+
+def _role(reader: _Reader, mention: Mention) -> str | None:
+    """What the words before a model make of it; they are used up."""
+    for name, known in (("source", reader.words.source), ("target", reader.words.target)):
+        size = reader.phrase_before(mention.start, known)
+        if size:
+            reader.use(mention.start - size, size)
+            return name
+    return None
+
+
+def _gpus(reader: _Reader) -> Brief | None:
+    """The speed of a GPU or the rent of one, cut out of a question that weighs own GPUs against an API."""
+    given = {str(f.name): f"{f.number:f}" for f in reader.figures if f.name in _GPU}
+    for mention in reader.mentions:
+        if mention.own:
+            reader.used -= set(range(mention.start, mention.end))
+        else:
+            _role(reader, mention)
+            given["target"] = mention.models[0]
+    return Brief("break_even", tuple(given.items()), reader.rest(), _notes(reader))
