@@ -63,12 +63,25 @@ def answer(plan: QueryPlan, books: Books) -> Report:
     for one in plan.filters:
         if one.dimension not in ("team", "user") or one.op != "in":
             raise Clarify("Allowances are kept for teams and users. Whose are meant?")
-    return report(books, books.one_month(plan.period), {f.dimension: f.values for f in plan.filters})
+    if set(plan.dimensions) - {"team", "user"}:
+        raise Clarify("Allowances are kept for teams and users. By which of the two?", ("by team", "by user"))
+    only = {f.dimension: f.values for f in plan.filters}
+    return report(books, books.one_month(plan.period), only, plan.dimensions)
 
 
-def report(books: Books, month: date | None, only: Mapping[str, Sequence[str]] | None = None) -> Report:
-    """Allowances of a month: used, left, pace and the day they run out. only: team or user → their names."""
-    found = allowances_of(books, month)
+def report(
+    books: Books,
+    month: date | None,
+    only: Mapping[str, Sequence[str]] | None = None,
+    kinds: Sequence[str] = (),
+) -> Report:
+    """Allowances of a month: used, left, pace and the day they run out. only: team or user → their names.
+
+    kinds: team, user or both when empty.
+    """
+    found = [s for s in allowances_of(books, month) if not kinds or s.allowance.subject_type in kinds]
+    if not found:
+        raise Refused(f"No allowance of a {' or '.join(kinds)} is loaded, or shown to you.")
     for kind, names in (only or {}).items():
         wanted = {name.casefold() for name in names}
         found = [

@@ -141,7 +141,39 @@ def answer(plan: QueryPlan, books: Books) -> Report:
     named = plan.filters[0]
     if len(plan.filters) > 1 or named.op != "in" or len(named.values) != 1:
         raise Clarify("Chargeback is shown for everybody or for one consumer. Whose statement is meant?")
+    given = dict(plan.given)
+    if "pool" in given:
+        said = Decimal(given["percent"]) if "percent" in given else None
+        return pool_report(books, month, named.dimension, named.values[0], given["pool"], said)
     return report(books, month, named.dimension, named.values[0])
+
+
+def pool_report(
+    books: Books, month: date | None, by: str, consumer: str, pool: str, said: Decimal | None = None
+) -> Report:
+    """Why a consumer bears what it bears of one pool, by the driver's figures. said: the part asked about, in per cent.
+
+    Raises Clarify where the pool is split by another key, or not charged to the consumer.
+    """
+    start, result = chargeback(books, month, by)
+    split = [line for line in result.lines if line.pool == pool and line.consumer and not line.feeds]
+    lines = [line for line in split if line.dimension == by and str(line.consumer).casefold() == consumer.casefold()]
+    if not split:
+        raise Refused(f"Nothing of {pool} is charged to anyone in {start:%b %Y}.")
+    if not lines:
+        keys = {line.dimension.replace("_", " ") for line in split}
+        known = sorted({str(line.consumer) for line in split})
+        raise Clarify(
+            f"{pool} is charged by {' and '.join(sorted(keys))}; {consumer} bears nothing of it in {start:%b %Y}. "
+            "Whose share is meant?",
+            tuple(known[:20]),
+        )
+    found = _report(start, result, lines, True)
+    share = lines[0].share
+    head = f"{consumer}, {start:%b %Y}: {' '.join(_why(line) for line in lines)}"
+    if said is not None and share is not None and round(share, 0) != round(said, 0):
+        head = f"Not {quantity(said)}% but {quantity(round(share, 2))}%. {head}"
+    return replace(found, sentences=(head,))
 
 
 def report(books: Books, month: date | None, by: str | None = None, consumer: str | None = None) -> Report:

@@ -178,11 +178,13 @@ def _with_comparison(report: Report, one: Comparison, currency: str) -> Report:
     def sum_of(value: Decimal | None) -> str:
         return "–" if value is None else money(value, currency)
 
+    name = str(report.extra["metric"])
+    saved = f"{sum_of(abs(one.avoided))} a month {'avoided' if one.avoided >= 0 else 'more'} at the new volume"
     sentences = [
-        f"A month: {sum_of(one.baseline.cost)} before, {sum_of(one.after.cost)} after ({sum_of(one.change)} change); "
-        f"{sum_of(one.baseline.average)} before and {sum_of(one.after.average)} after for one.",
+        f"One of {name} cost {sum_of(one.baseline.average)} before and {sum_of(one.after.average)} after: {saved}.",
+        f"A month: {sum_of(one.baseline.cost)} before, {sum_of(one.after.cost)} after ({sum_of(one.change)} change).",
         f"The change is {sum_of(one.volume_effect)} from volume and {sum_of(one.rate_effect)} from the cost of one.",
-        f"At the old cost of one it would be {sum_of(one.counterfactual)}: {sum_of(one.avoided)} a month avoided.",
+        f"At the old cost of one it would be {sum_of(one.counterfactual)}.",
     ]
     if one.marginal is not None:
         sentences.append(f"Each unit more costs {sum_of(one.marginal)}.")
@@ -196,4 +198,4 @@ def _with_comparison(report: Report, one: Comparison, currency: str) -> Report:
         "avoided": one.avoided, "marginal": one.marginal, "investment": one.investment,
         "payback_months": one.payback_months,
     }  # fmt: skip
-    return replace(report, sentences=(*report.sentences, *sentences), extra={**report.extra, "comparison": comparison})
+    return replace(report, sentences=tuple(sentences), extra={**report.extra, "comparison": comparison})

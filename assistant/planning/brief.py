@@ -21,7 +21,7 @@ from assistant.values import QueryPlan
 LONGEST = 6
 PER_DAY = {
     "second": Decimal(86_400), "minute": Decimal(1_440), "hour": Decimal(24), "day": Decimal(1),
-    "week": 1 / Decimal(7), "month": 12 / Decimal(365), "year": 1 / Decimal(365),
+    "week": 1 / Decimal(7), "year": 1 / Decimal(365),
 }  # fmt: skip
 _WORKLOAD = ("requests", "input_tokens", "output_tokens")
 _GPU = ("gpu_tokens_per_second", "rented_usd_per_hour")
@@ -169,6 +169,8 @@ class _Reader:
 
     def unread(self) -> str | None:
         """The first of the left words that would change a workload, if any."""
+        for at in range(len(self.tokens)):
+            self.use(at, self.phrase(at, self.words.moves))
         left = words.tokens(self.rest())
         for span in lattice.cover(left, self.lexicon).spans if left else ():
             operators = {m.names[0] for m in span.meanings if m.kind == "operator"}
@@ -182,6 +184,8 @@ class _Reader:
 def read(text: str, lexicon: Lexicon, previous: QueryPlan | None) -> Brief | None:
     """The brief of a question; None for an ordinary one. Raises Clarify for a figure that is not understood."""
     reader = _Reader(words.tokens(text), lexicon)
+    if _asks_why_charged(reader):
+        return _charged(reader)
     imagined = bool(reader.words.hypothetical & set(reader.spoken))
     before = previous.analysis if previous is not None else None
     if not (imagined or before == "estimate" or _names_a_load(reader)):
@@ -191,7 +195,8 @@ def read(text: str, lexicon: Lexicon, previous: QueryPlan | None) -> Brief | Non
         reader.use(mention.start, mention.end - mention.start)
     reader.read_figures()
     known = {f.name for f in reader.figures if f.name}
-    if len(known & set(_WORKLOAD)) >= 2 and any(f.name == "requests" and f.per for f in reader.figures):
+    rated = any(f.name == "requests" and f.per for f in reader.figures)
+    if len(known & set(_WORKLOAD)) >= (2 if rated else 3):
         return _estimate(reader, known)
     if before == "estimate" and previous is not None and (known or reader.mentions or reader.flags):
         return _changed(reader, previous)
@@ -202,6 +207,45 @@ def read(text: str, lexicon: Lexicon, previous: QueryPlan | None) -> Brief | Non
     if imagined and reader.mentions and not known & set(_WORKLOAD):
         return _what_if(reader)
     return None
+
+
+def _asks_why_charged(reader: _Reader) -> bool:
+    places = range(len(reader.tokens))
+    return all(any(reader.phrase(at, known) for at in places) for known in (reader.words.why, reader.words.charged))
+
+
+def _charged(reader: _Reader) -> Brief:
+    """`why was Retail charged 18 % of the GPU pool`: pool and part are cut out, the consumer and the month stay."""
+    given: dict[str, str] = {}
+    pools = [str(row["pool"]) for row in reader.lexicon.catalog.small.get("allocation_rules", ())]
+    for at in range(len(reader.tokens)):
+        for known in (reader.words.why, reader.words.charged):
+            reader.use(at, reader.phrase(at, known))
+        figure = reader._number(at) if "percent" not in given else None
+        if figure is not None and figure.percent:
+            given["percent"] = _written(figure.number)
+            reader.use(figure.start, figure.end - figure.start)
+        pool, size = _pool(reader, at, pools) if "pool" not in given else (None, 0)
+        if pool is not None:
+            given["pool"] = pool
+            reader.use(at, size)
+    return Brief("chargeback", tuple(given.items()), reader.rest())
+
+
+def _pool(reader: _Reader, at: int, pools: Sequence[str]) -> tuple[str | None, int]:
+    """The pool whose name stands here, or the only one with the word before “pool” in its name."""
+    for size in range(min(LONGEST, len(reader.spoken) - at), 0, -1):
+        said = reader.spoken[at : at + size]
+        if reader.used & set(range(at, at + size)):
+            continue
+        exact = [p for p in pools if list(words.split(p)) == [w for w in said if w not in reader.words.pool]]
+        part = [
+            p for p in pools if size > 1 and said[-1] in reader.words.pool and set(said[:-1]) <= set(words.split(p))
+        ]
+        found = list(dict.fromkeys(exact or part))
+        if len(found) == 1:
+            return found[0], size
+    return None, 0
 
 
 def _names_a_load(reader: _Reader) -> bool:
@@ -239,7 +283,7 @@ def _changed(reader: _Reader, previous: QueryPlan) -> Brief | None:
 def _given(reader: _Reader) -> tuple[tuple[str, str], ...]:
     found: dict[str, str] = {}
     users = next((f for f in reader.figures if f.name == "users"), None)
-    for figure in reader.figures:
+    for figure in (f for f in reader.figures if f.name is not None):
         name, number = str(figure.name), figure.number
         if name in found:
             raise Clarify(f"There are two figures for {name.replace('_', ' ')}. Which one is meant?")
@@ -248,23 +292,27 @@ def _given(reader: _Reader) -> tuple[tuple[str, str], ...]:
         elif name in reader.words.parts and name != "growth" and number > 1:
             raise Clarify(f"{number} of what is {name.replace('_', ' ')}? Say it in per cent, like “60 % cached”.")
         if name == "requests":
-            name, number = "requests_per_day", _per_day(figure, users)
+            name, number = "requests_per_day", _per_day(figure, users, reader.words.days_per_month)
         if name != "users":
-            found[name] = f"{number:f}"
+            found[name] = _written(number)
     models = tuple(dict.fromkeys(model for mention in reader.mentions for model in mention.models))
     if models:
         found["models"] = ", ".join(models)
     return tuple(found.items()) + tuple((flag, "1") for flag in reader.flags if flag not in found)
 
 
-def _per_day(figure: _Figure, users: _Figure | None) -> Decimal:
+def _written(number: Decimal) -> str:
+    return f"{number.normalize():f}"
+
+
+def _per_day(figure: _Figure, users: _Figure | None, days_per_month: Decimal) -> Decimal:
     if figure.per is None:
-        said = f"{figure.number:f} requests"
+        said = f"{_written(figure.number)} requests"
         raise Clarify(f"{said} a day, or a month?", (f"{said} a day", f"{said} a month"))
     if users is not None and not figure.each:
         raise Clarify(f"Is {figure.number:f} requests of each user, or of all {users.number:f} together?")
     each = users.number if users is not None and figure.each else Decimal(1)
-    return round(figure.number * PER_DAY[figure.per] * each, 6)
+    return figure.number * PER_DAY.get(figure.per, 1 / days_per_month) * each
 
 
 def _notes(reader: _Reader) -> tuple[str, ...]:
@@ -310,11 +358,17 @@ def _role(reader: _Reader, mention: Mention) -> str | None:
 
 def _gpus(reader: _Reader) -> Brief | None:
     """The speed of a GPU or the rent of one, cut out of a question that weighs own GPUs against an API."""
-    given = {str(f.name): f"{f.number:f}" for f in reader.figures if f.name in _GPU}
+    given = {str(f.name): _written(f.number) for f in reader.figures if f.name in _GPU}
+    for at in range(len(reader.tokens)):
+        size = reader.phrase(at, reader.words.quantities)
+        if reader.words.quantities.get(tuple(reader.spoken[at : at + size])) in given:
+            reader.use(at, size)
     for mention in reader.mentions:
+        _role(reader, mention)
         if mention.own:
             reader.used -= set(range(mention.start, mention.end))
+        elif len(mention.models) > 1 or "target" in given:
+            raise Clarify("Against which model's API?", mention.models)
         else:
-            _role(reader, mention)
             given["target"] = mention.models[0]
     return Brief("break_even", tuple(given.items()), reader.rest(), _notes(reader))

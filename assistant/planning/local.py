@@ -52,11 +52,7 @@ def read(text: str, lexicon: Lexicon, context: Context, run: Run | None = None) 
         return Reading(plan.model_copy(update={"analysis": own.analysis, "given": own.given}), 0.95, own.notes)
     text = text if own is None or own.rest is None else own.rest
     cover = lattice.cover(words.tokens(text), lexicon)
-    draft = attach.attach(cover.spans, lexicon)
-    if own is not None and draft.analysis not in (None, own.analysis):
-        raise Clarify(f"“{text.strip()}” does not go with figures of a workload. Ask for one of them alone.")
-    if own is not None:
-        draft.analysis = own.analysis
+    draft = attach.attach(cover.spans, lexicon, own.analysis if own else None)
     try:
         candidates = resolve.resolve(draft, lexicon, context.today, context.previous, context.reporting)
     except Clarify as error:

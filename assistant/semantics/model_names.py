@@ -70,7 +70,7 @@ def _longest(tokens: Sequence[Token], start: int, own: Mapping[str, str], lexico
             return Mention(start, end, (catalogue()[name],), own=False)
     for end in range(min(start + 3, len(tokens)), start, -1):
         words = [t.word for t in tokens[start:end]]
-        family = _family(words, (*own.values(), *lexicon.vocabulary.workloads.models))
+        family = _family(words, lexicon.vocabulary.workloads.models) or _family(words, tuple(own.values()))
         if family:
             return Mention(start, end, family, own=all(model in own.values() for model in family))
     return None

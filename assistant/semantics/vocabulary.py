@@ -99,6 +99,10 @@ class Workloads:
     source: frozenset[tuple[str, ...]]
     hypothetical: frozenset[str]
     models: tuple[str, ...]
+    days_per_month: Decimal
+    why: frozenset[tuple[str, ...]]
+    charged: frozenset[tuple[str, ...]]
+    pool: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -194,7 +198,10 @@ def read(folder: Path) -> Vocabulary:
 
 def _workloads(node: Any, finops: Any) -> Workloads:
     """The models that designs are compared with stand in finops.yaml, and are known by parts of their names."""
-    lists = ("parts", "flags", "each", "fillers", "barriers", "moves", "target", "source", "hypothetical")
+    lists = (
+        "parts", "flags", "each", "fillers", "barriers", "moves", "target", "source", "hypothetical", "why", "charged",
+        "pool",
+    )  # fmt: skip
     node.only(("quantities", "rates", *lists))
 
     def phrases(key: str) -> frozenset[tuple[str, ...]]:
@@ -218,6 +225,10 @@ def _workloads(node: Any, finops: Any) -> Workloads:
         source=phrases("source"),
         hypothetical=frozenset(schema_files.words(node.require("hypothetical"), node, "hypothetical")),
         models=schema_files.words(estimate.require("models"), estimate, "estimate.models"),
+        days_per_month=Decimal(estimate.require("days_per_month")),
+        why=phrases("why"),
+        charged=phrases("charged"),
+        pool=frozenset(schema_files.words(node.require("pool"), node, "pool")),
     )
 
 
