@@ -25,6 +25,7 @@ from assistant.engines.engine import Engine
 from assistant.errors import AssistantError, Clarify, GuardRefusal, Refused
 from assistant.house import Warehouse, read_warehouse, user_access, visible
 from assistant.ledger.audit import Ledger
+from assistant.ledger.drawer import Drawer
 from assistant.ledger.spend import Who
 from assistant.planning import completion, meter, routing
 from assistant.planning.completion import Statement
@@ -133,6 +134,7 @@ class Assistant:
             engine=lambda checked: self.engine.run(checked, owner=user),
             today=today or datetime.now(UTC).date(),
             schemas=self.config.schemas,
+            drawer=Drawer(self.config.ledger_path),
             people=self.roles.people,
             fiscal=self.vocabulary.calendar.fiscal_start,
         )

@@ -15,6 +15,7 @@ from dateutil.relativedelta import relativedelta
 
 from assistant.errors import Clarify, Refused
 from assistant.house import Warehouse
+from assistant.ledger.drawer import Drawer
 from assistant.semantics import calendar
 from assistant.semantics.words import split
 from assistant.sql import compile as sql_compile
@@ -36,6 +37,7 @@ class Books:
     engine: Callable[[CheckedQuery], Rows]
     today: date
     schemas: Path
+    drawer: Drawer | None = None
     people: People = field(default_factory=People)
     fiscal: int = 1
     statements: list[str] = field(default_factory=list)

@@ -6,7 +6,7 @@ Pricing stands in pricing.py, formulas in finops/estimate.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -52,6 +52,23 @@ def answer(plan: QueryPlan, books: Books) -> Report:
     if design.gpu_tokens_per_second is not None:
         fleet = pricing.own_gpus(books, quote.choices[0], design.gpu_tokens_per_second)
     return pricing.report(quote, None, False, fleet)
+
+
+def with_change(report: Report, now: Quote, before: Quote | None) -> Report:
+    """The report with what a month costs more or less than the design before; before None: the design is new."""
+    first = now.choices[0].first.expected
+    past = before.choices[0].first.expected if before else Decimal(0)
+    change = first - past
+    if before is None:
+        told = f"New: {money(first, 'USD')} a month that were not there before."
+    elif not change:
+        told = f"No change: {money(first, 'USD')} a month as before."
+    else:
+        share = f", {quantity(round(100 * change / past, 1))}%" if past else ""
+        more = "more" if change > 0 else "less"
+        told = f"{money(abs(change), 'USD')} a month {more} than before ({money(past, 'USD')}{share})."
+    extra = {**report.extra, "before": past if before else None, "change": change}
+    return replace(report, sentences=(told, *report.sentences), extra=extra)
 
 
 # --- saved -----------------------------------------------------------------------------------------------------------

@@ -77,6 +77,8 @@ class Drawer:
 
     def versions(self, kind: Kind, name: str | None = None) -> list[Paper]:
         """Every version, oldest first; of one name or of all."""
+        if not self._path.exists():
+            return []
         with self._open() as connection:
             rows = connection.execute(
                 "SELECT name, version, at, user, content FROM papers WHERE kind = ? AND (? IS NULL OR name = ?) "

@@ -119,7 +119,10 @@ def datasets(scope: Scope, metrics: tuple[str, ...]) -> Iterator[tuple[Dataset, 
             raise Refused("Nothing is loaded yet: `askcost load FILE…` or `askcost demo`.")
         return
     offered = False
-    for dataset in scope.model.datasets.values():
+    before = scope.previous if scope.edits and not scope.draft.metrics else None
+    # "and in August?" is about the same usage: its own data come first.
+    ordered = sorted(scope.model.datasets.values(), key=lambda d: before is None or d.name != before.dataset)
+    for dataset in ordered:
         spelled = spelled_in(scope, metrics, dataset)
         if spelled is None:
             continue
