@@ -24,6 +24,7 @@ from assistant.finops.allowances import Allowance
 from assistant.finops.estimate import ModelRates, Rates, Spread
 from assistant.finops.tokens import Habit, Limits, Usage
 from assistant.surfaces.cli import pricing as cli
+from assistant.surfaces.cli.pricing import Asked
 
 FOLDER = Path(__file__).parent / "cases"
 DESIGNS = yaml.safe_load((FOLDER / "finops_estimate.yaml").read_text(encoding="utf-8"))
@@ -109,7 +110,7 @@ def test_a_file_over_its_limit_fails_a_pipeline(
     file = tmp_path / "estimate.yaml"
     file.write_text(DESIGN.format(limit=limit), encoding="utf-8")
     config = Config(warehouse=tmp_path / "none.duckdb")
-    assert cli.estimate(config, pricing.read_design(file), PRICES_OF, None, None, "json") == code
+    assert cli.estimate(config, Asked(pricing.read_design(file), PRICES_OF, shape="json")) == code
     answer = json.loads(capsys.readouterr().out)
     first = dict(zip((c["name"] for c in answer["columns"]), answer["rows"][0], strict=True))
     # 600 uncached at $2, 900 cached at $0.10 and 400 out at $10 a million
@@ -119,7 +120,7 @@ def test_a_file_over_its_limit_fails_a_pipeline(
     others = [row for row in answer["rows"] if row[1] == "alternative"]
     assert others
     assert all(row[2] < first["per_request"] for row in others)
-    assert cli.estimate(config, pricing.read_design(file), PRICES_OF, None, None, "markdown") == code
+    assert cli.estimate(config, Asked(pricing.read_design(file), PRICES_OF, shape="markdown")) == code
     assert "| claude-sonnet-5-5 | asked |" in capsys.readouterr().out
 
 
@@ -129,10 +130,10 @@ def test_a_budget_is_held_against_the_estimate(
     config = Config(warehouse=warehouse_of("demo"), ledger=tmp_path / "l.sqlite")
     workload = {"requests_per_day": 10, "input_tokens": 1500, "output_tokens": 400}
     design = pricing.design_of({"models": ["gpt-6-luna"], "workloads": [workload]})
-    assert cli.estimate(config, design, date(2026, 9, 15), "total", None, "json") == 0
+    assert cli.estimate(config, Asked(design, date(2026, 9, 15), "total", shape="json")) == 0
     assert json.loads(capsys.readouterr().out)["budget"]["amount_usd"] > 0
     with pytest.raises(Refused, match="no budget for team=Nobody"):
-        cli.estimate(config, design, date(2026, 9, 15), "team=Nobody", None, "json")
+        cli.estimate(config, Asked(design, date(2026, 9, 15), "team=Nobody", shape="json"))
 
 
 def test_a_file_that_is_no_design_is_named(tmp_path: Path) -> None:

@@ -285,7 +285,7 @@ def _given(reader: _Reader) -> tuple[tuple[str, str], ...]:
     users = next((f for f in reader.figures if f.name == "users"), None)
     for figure in (f for f in reader.figures if f.name is not None):
         name, number = str(figure.name), figure.number
-        if name in found:
+        if (f"{name}_per_day" if name == "requests" else name) in found:
             raise Clarify(f"There are two figures for {name.replace('_', ' ')}. Which one is meant?")
         if name in reader.words.parts and figure.percent:
             number = number / 100
