@@ -11,6 +11,7 @@ from assistant.analysis import (
     estimates,
     own_gpus,
     token_habits,
+    token_kinds,
     training_runs,
     unit_costs,
 )
@@ -22,6 +23,7 @@ from assistant.values import QueryPlan
 ANALYSES: Mapping[str, Callable[[QueryPlan, Books], Report]] = {
     "chargeback": chargeback.answer,
     "waste": token_habits.answer,
+    "token_kinds": token_kinds.answer,
     "allowances": allowances.answer,
     "carbon": carbon.answer,
     "sci": carbon.answer_sci,
