@@ -88,6 +88,11 @@ class Books:
         before = this - relativedelta(months=1)
         return before if not whole and before in days.months else this
 
+    def whole_month(self, month: date | None, table: str) -> Period:
+        """A month as a period; without one the newest whole one of the table."""
+        start = month or self.newest_whole_month(table)
+        return Period(start=start, end=start + relativedelta(months=1))
+
     def one_month(self, period: Period | None) -> date | None:
         """The first day of a plan's month. Raises Clarify for any other period."""
         if period is None:

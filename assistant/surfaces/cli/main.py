@@ -15,7 +15,7 @@ from typing import Any, Literal
 import click
 
 from assistant.errors import AssistantError, Clarify
-from assistant.surfaces.cli import money
+from assistant.surfaces.cli import metering, money
 from assistant.surfaces.cli.options import DATE, configuration, warehouse_option
 
 
@@ -250,7 +250,7 @@ def doctor(warehouse: Path | None) -> None:
     sys.exit(doctoring.examine(configuration(warehouse)))
 
 
-for command in money.COMMANDS:
+for command in (*money.COMMANDS, *metering.COMMANDS):
     main.add_command(command)
 
 

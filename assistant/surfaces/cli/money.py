@@ -104,6 +104,7 @@ def unit_cost(
 @click.option("--from", "start", type=MONTH, help="The first month; January of the newest year when absent.")
 @click.option("--to", "end", type=MONTH, help="The last month, included.")
 @click.option("--cluster", help="Only this cluster.")
+@click.option("--per", help="Carbon of one of these, like loan: location-based and embodied ÷ volume, by month.")
 @click.option("--user", help="As this user, under their row policy.")
 @shapes
 @warehouse_option
@@ -111,6 +112,7 @@ def carbon(
     start: datetime | None,
     end: datetime | None,
     cluster: str | None,
+    per: str | None,
     user: str | None,
     shape: str | None,
     warehouse: Path | None,
@@ -120,7 +122,9 @@ def carbon(
     from assistant.surfaces.cli import reports
 
     period = (first_day(start), first_day(end, later=1))
-    reports.show(analysis.report(reports.books(configuration(warehouse), user), *period, cluster), shape)
+    books = reports.books(configuration(warehouse), user)
+    found = analysis.sci_report(books, per, *period, cluster) if per else analysis.report(books, *period, cluster)
+    reports.show(found, shape)
 
 
 @click.command()
