@@ -230,6 +230,9 @@ class Assistant:
         clock.lap("execute")
         answer = self._told(question, answer_id, reading, statement, rows, house, access)
         answer = self._narrated(replace(answer, planner=routed.planner), talk)
+        if people.left_out(self.roles.people) in notes:
+            said = people.left_out(self.roles.people)
+            answer = replace(answer, answer=f"{answer.answer} {said[:1].upper()}{said[1:]}.")
         clock.lap("narrate")
         return replace(answer, timings_ms=clock.laps)
 

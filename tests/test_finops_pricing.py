@@ -326,3 +326,10 @@ def test_a_model_without_an_estimate_gets_none_and_a_measured_one_its_own() -> N
     assert found
     assert found.kwh == (Decimal("0.0005"), Decimal("0.001"))
     assert found.kg == (Decimal("0.000229"), Decimal("0.000458"))
+
+
+def test_a_move_without_any_price_is_refused_not_free(assistant_for: AssistantFor) -> None:
+    with pytest.raises(Refused, match="no price of solenne-grand-2"):
+        token_habits.what_if(
+            assistant_for("tarnbrook").books(None), "solenne-grand-2", "gpt-6-luna", date(2026, 2, 1), {}
+        )

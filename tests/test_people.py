@@ -82,6 +82,7 @@ def test_groups_of_fewer_than_five_are_left_out(demo: Assistant, check_for: Chec
     )[1]
     assert {row[1] for row in answer.rows if row[0] == OTHERS} == {team for (team,) in teams}
     assert any("fewer than 5 people" in one for one in answer.assumptions)
+    assert "left out, also of the total" in answer.answer
 
 
 def test_how_many_there_are_is_no_secret_and_who_they_are_is(demo: Assistant) -> None:

@@ -67,8 +67,12 @@ def grouped(
     shown = tuple(r for r in rows if r[place] != people.others or sizes.get(_key(r, keys), 0) >= people.least)
     notes = [f"individuals that your role may not see are one group, {people.others}"]
     if len(shown) < len(rows):
-        notes.append(f"groups of fewer than {people.least} people are left out")
+        notes.append(left_out(people))
     return shown, tuple(notes)
+
+
+def left_out(people: People) -> str:
+    return f"groups of fewer than {people.least} people are left out, also of the total"
 
 
 def _key(row: Row, places: Sequence[int]) -> frozenset[str]:

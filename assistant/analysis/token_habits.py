@@ -146,6 +146,9 @@ def _maker(model: str) -> str | None:
 def what_if(books: Books, source: str, target: str, month: date | None, where: Mapping[str, str]) -> Report:
     """What one month's usage of a model would have cost on another."""
     start, found, notes = move(books, source, target, month, where)
+    if not found.requests:
+        named = " and ".join(found.unpriced)
+        raise Refused(f"The price catalogue has no price of {named} in {start:%b %Y}, so there is nothing to compare.")
     columns = (dimension("model"), metric("catalogue_cost", "USD"), metric("requests", "count"))
     rows = ((source, found.before, found.requests), (target, found.after, found.requests))
     saved = f"{money(abs(found.change), 'USD')} {'less' if found.change <= 0 else 'more'}"

@@ -6,30 +6,23 @@ price and no formula. Words: `workloads` of schemas/vocabulary.yaml.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from assistant.errors import Clarify
-from assistant.planning import lattice
+from assistant.planning.spoken import LONGEST, Figure, Reader
 from assistant.semantics import model_names, words
 from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model_names import Mention
-from assistant.semantics.words import Token
 from assistant.values import QueryPlan
 
-LONGEST = 6
 PER_DAY = {
     "second": Decimal(86_400), "minute": Decimal(1_440), "hour": Decimal(24), "day": Decimal(1),
     "week": 1 / Decimal(7), "year": 1 / Decimal(365),
 }  # fmt: skip
 _WORKLOAD = ("requests", "input_tokens", "output_tokens")
 _GPU = ("gpu_tokens_per_second", "rented_usd_per_hour")
-# Pieces that add nothing to a workload; any other word that is left over is asked about.
-_SILENT = {
-    "conjunction", "followup", "which", "including", "include", "copula", "versus", "compare", "equals", "group",
-    "each_of", "convert", "average", "above", "previous", "add", "same", "sum_up",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,148 +35,9 @@ class Brief:
     notes: tuple[str, ...] = ()
 
 
-@dataclass
-class _Figure:
-    """A number of the question and what it is; `per` and `each` say how often and of whom."""
-
-    number: Decimal
-    start: int
-    end: int
-    percent: bool = False
-    currency: str | None = None
-    name: str | None = None
-    per: str | None = None
-    each: bool = False
-
-
-@dataclass
-class _Reader:
-    tokens: Sequence[Token]
-    lexicon: Lexicon
-    mentions: list[Mention] = field(default_factory=list)
-    figures: list[_Figure] = field(default_factory=list)
-    flags: list[str] = field(default_factory=list)
-    used: set[int] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.words = self.lexicon.vocabulary.workloads
-        self.spoken = [t.word for t in self.tokens]
-
-    def phrase(self, at: int, known: Mapping[tuple[str, ...], str] | frozenset[tuple[str, ...]]) -> int:
-        """How many words from here make a phrase of `known`, none of them used."""
-        for size in range(min(LONGEST, len(self.spoken) - at), 0, -1):
-            if tuple(self.spoken[at : at + size]) in known and not self.used & set(range(at, at + size)):
-                return size
-        return 0
-
-    def phrase_before(self, end: int, known: Mapping[tuple[str, ...], str] | frozenset[tuple[str, ...]]) -> int:
-        for size in range(min(LONGEST, end), 0, -1):
-            if tuple(self.spoken[end - size : end]) in known and not self.used & set(range(end - size, end)):
-                return size
-        return 0
-
-    def use(self, start: int, size: int) -> None:
-        self.used |= set(range(start, start + size))
-
-    # --- numbers -----------------------------------------------------------------------------------------------------
-
-    def read_figures(self) -> None:
-        at = 0
-        while at < len(self.tokens):
-            figure = self._number(at)
-            if figure is not None:
-                self.figures.append(figure)
-            at = figure.end if figure else at + 1
-        for figure in self.figures:
-            self._after(figure)
-        for figure in self.figures:
-            if figure.name is None:
-                self._before(figure)
-        for figure in self.figures:
-            if figure.name is not None:
-                self.use(figure.start, figure.end - figure.start)
-        for at in range(len(self.tokens)):
-            size = self.phrase(at, self.words.quantities)
-            name = self.words.quantities.get(tuple(self.spoken[at : at + size])) if size else None
-            if name in self.words.flags:
-                self.flags.append(str(name))
-                self.use(at, size)
-
-    def _number(self, at: int) -> _Figure | None:
-        for end in range(min(at + 4, len(self.tokens)), at, -1):
-            if self.used & set(range(at, end)):
-                continue
-            found = lattice.number(tuple(self.tokens[at:end]), self.lexicon)
-            if found is not None:
-                return _Figure(found[0], at, end, found[1], found[2])
-        return None
-
-    def _after(self, figure: _Figure) -> None:
-        """The words behind a number, over fillers, up to a barrier or the next number."""
-        at = figure.end
-        while at < len(self.tokens):
-            size = self.phrase(at, self.words.quantities)
-            if size:
-                self._name(figure, at, size)
-                return
-            rate = self.phrase(at, self.words.rates)
-            if rate and not self.phrase(at, self.words.fillers):
-                return
-            if self.spoken[at] in self.words.barriers or not self.phrase(at, self.words.fillers):
-                return
-            at += self.phrase(at, self.words.fillers)
-
-    def _before(self, figure: _Figure) -> None:
-        end = figure.start
-        while end > 0 and self.spoken[end - 1] not in self.words.barriers:
-            size = self.phrase_before(end, self.words.quantities)
-            if size:
-                self._name(figure, end - size, size, behind=figure.end)
-                return
-            filler = self.phrase_before(end, self.words.fillers) or (1 if self.spoken[end - 1] in ("=", ":") else 0)
-            if not filler:
-                return
-            end -= filler
-
-    def _name(self, figure: _Figure, at: int, size: int, behind: int | None = None) -> None:
-        figure.name = self.words.quantities[tuple(self.spoken[at : at + size])]
-        between = range(figure.end, at) if at >= figure.end else range(at + size, figure.start)
-        self.used |= set(between)
-        self.use(at, size)
-        end = behind if behind is not None else at + size
-        while end < len(self.tokens):
-            rate, each = self.phrase(end, self.words.rates), self.phrase(end, self.words.each)
-            if rate and figure.name in ("requests", "growth", "limit_usd_per_month"):
-                figure.per = self.words.rates[tuple(self.spoken[end : end + rate])]
-            elif each:
-                figure.each = True
-            elif not (figure.name != "requests" and (rate := self.phrase(end, self.words.fillers))):
-                return
-            self.use(end, rate or each)
-            end += rate or each
-
-    # --- what is left ------------------------------------------------------------------------------------------------
-
-    def rest(self) -> str:
-        return " ".join(t.text for i, t in enumerate(self.tokens) if i not in self.used)
-
-    def unread(self) -> str | None:
-        """The first of the left words that would change a workload, if any."""
-        for at in range(len(self.tokens)):
-            self.use(at, self.phrase(at, self.words.moves))
-        left = words.tokens(self.rest())
-        for span in lattice.cover(left, self.lexicon).spans if left else ():
-            operators = {m.names[0] for m in span.meanings if m.kind == "operator"}
-            costs = {n for m in span.meanings if m.kind == "metric" for n in m.names} & {"effective_cost", "token_cost"}
-            own = span.of("analysis") is not None or span.of("refusal") is not None
-            if span.number is not None or not (span.hollow or operators & _SILENT or costs or own):
-                return span.text
-        return None
-
-
 def read(text: str, lexicon: Lexicon, previous: QueryPlan | None) -> Brief | None:
     """The brief of a question; None for an ordinary one. Raises Clarify for a figure that is not understood."""
-    reader = _Reader(words.tokens(text), lexicon)
+    reader = Reader(words.tokens(text), lexicon)
     if _asks_why_charged(reader):
         return _charged(reader)
     imagined = bool(reader.words.hypothetical & set(reader.spoken))
@@ -209,19 +63,19 @@ def read(text: str, lexicon: Lexicon, previous: QueryPlan | None) -> Brief | Non
     return None
 
 
-def _asks_why_charged(reader: _Reader) -> bool:
+def _asks_why_charged(reader: Reader) -> bool:
     places = range(len(reader.tokens))
     return all(any(reader.phrase(at, known) for at in places) for known in (reader.words.why, reader.words.charged))
 
 
-def _charged(reader: _Reader) -> Brief:
+def _charged(reader: Reader) -> Brief:
     """`why was Retail charged 18 % of the GPU pool`: pool and part are cut out, the consumer and the month stay."""
     given: dict[str, str] = {}
     pools = [str(row["pool"]) for row in reader.lexicon.catalog.small.get("allocation_rules", ())]
     for at in range(len(reader.tokens)):
         for known in (reader.words.why, reader.words.charged):
             reader.use(at, reader.phrase(at, known))
-        figure = reader._number(at) if "percent" not in given else None
+        figure = reader.number(at) if "percent" not in given else None
         if figure is not None and figure.percent:
             given["percent"] = _written(figure.number)
             reader.use(figure.start, figure.end - figure.start)
@@ -232,7 +86,7 @@ def _charged(reader: _Reader) -> Brief:
     return Brief("chargeback", tuple(given.items()), reader.rest())
 
 
-def _pool(reader: _Reader, at: int, pools: Sequence[str]) -> tuple[str | None, int]:
+def _pool(reader: Reader, at: int, pools: Sequence[str]) -> tuple[str | None, int]:
     """The pool whose name stands here, or the only one with the word before “pool” in its name."""
     for size in range(min(LONGEST, len(reader.spoken) - at), 0, -1):
         said = reader.spoken[at : at + size]
@@ -248,7 +102,7 @@ def _pool(reader: _Reader, at: int, pools: Sequence[str]) -> tuple[str | None, i
     return None, 0
 
 
-def _names_a_load(reader: _Reader) -> bool:
+def _names_a_load(reader: Reader) -> bool:
     """Whether requests or a GPU's speed are spoken of at all; most questions end here."""
     spoken = f" {' '.join(reader.spoken)} "
     kinds = ("requests", "investment", *_GPU)
@@ -259,7 +113,7 @@ def _names_a_load(reader: _Reader) -> bool:
 # --- a workload ------------------------------------------------------------------------------------------------------
 
 
-def _estimate(reader: _Reader, known: set[str]) -> Brief | None:
+def _estimate(reader: Reader, known: set[str]) -> Brief | None:
     spare = next((f for f in reader.figures if f.name is None), None)
     unread = reader.unread()
     if (spare or unread) and len(known) < 3:
@@ -272,7 +126,7 @@ def _estimate(reader: _Reader, known: set[str]) -> Brief | None:
     return Brief("estimate", _given(reader), None, _notes(reader))
 
 
-def _changed(reader: _Reader, previous: QueryPlan) -> Brief | None:
+def _changed(reader: Reader, previous: QueryPlan) -> Brief | None:
     """A follow-up that changes a figure or the models of the workload before it."""
     if any(f.name is None for f in reader.figures) or reader.unread() is not None:
         return None
@@ -280,7 +134,7 @@ def _changed(reader: _Reader, previous: QueryPlan) -> Brief | None:
     return Brief("estimate", tuple(given.items()), None, _notes(reader))
 
 
-def _given(reader: _Reader) -> tuple[tuple[str, str], ...]:
+def _given(reader: Reader) -> tuple[tuple[str, str], ...]:
     found: dict[str, str] = {}
     users = next((f for f in reader.figures if f.name == "users"), None)
     for figure in (f for f in reader.figures if f.name is not None):
@@ -305,7 +159,7 @@ def _written(number: Decimal) -> str:
     return f"{number.normalize():f}"
 
 
-def _per_day(figure: _Figure, users: _Figure | None, days_per_month: Decimal) -> Decimal:
+def _per_day(figure: Figure, users: Figure | None, days_per_month: Decimal) -> Decimal:
     if figure.per is None:
         said = f"{_written(figure.number)} requests"
         raise Clarify(f"{said} a day, or a month?", (f"{said} a day", f"{said} a month"))
@@ -315,7 +169,7 @@ def _per_day(figure: _Figure, users: _Figure | None, days_per_month: Decimal) ->
     return figure.number * PER_DAY.get(figure.per, 1 / days_per_month) * each
 
 
-def _notes(reader: _Reader) -> tuple[str, ...]:
+def _notes(reader: Reader) -> tuple[str, ...]:
     """How names of families and flags were read."""
     notes = []
     for mention in reader.mentions:
@@ -329,7 +183,7 @@ def _notes(reader: _Reader) -> tuple[str, ...]:
 # --- another model, own GPUs -----------------------------------------------------------------------------------------
 
 
-def _what_if(reader: _Reader) -> Brief | None:
+def _what_if(reader: Reader) -> Brief | None:
     """`what would September have cost on A instead of B`: A is cut out, B stays and filters."""
     roles = [_role(reader, mention) for mention in reader.mentions]
     targets = [m for m, role in zip(reader.mentions, roles, strict=True) if role == "target"]
@@ -346,7 +200,7 @@ def _what_if(reader: _Reader) -> Brief | None:
     return Brief("what_if", (("target", target.models[0]),), reader.rest(), _notes(reader))
 
 
-def _role(reader: _Reader, mention: Mention) -> str | None:
+def _role(reader: Reader, mention: Mention) -> str | None:
     """What the words before a model make of it; they are used up."""
     for name, known in (("source", reader.words.source), ("target", reader.words.target)):
         size = reader.phrase_before(mention.start, known)
@@ -356,7 +210,7 @@ def _role(reader: _Reader, mention: Mention) -> str | None:
     return None
 
 
-def _gpus(reader: _Reader) -> Brief | None:
+def _gpus(reader: Reader) -> Brief | None:
     """The speed of a GPU or the rent of one, cut out of a question that weighs own GPUs against an API."""
     given = {str(f.name): _written(f.number) for f in reader.figures if f.name in _GPU}
     for at in range(len(reader.tokens)):
