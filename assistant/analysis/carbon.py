@@ -10,6 +10,7 @@ from typing import Any
 
 from assistant.analysis.books import Books, text
 from assistant.analysis.report import Report, dimension, metric, time
+from assistant.analysis.unit_costs import metric_named
 from assistant.errors import Clarify, Refused
 from assistant.finops import carbon
 from assistant.finops.carbon import ClusterMonth, Energy, Factor
@@ -154,14 +155,10 @@ def answer_sci(plan: QueryPlan, books: Books) -> Report:
 
 def sci_report(books: Books, unit: str, start: date | None, end: date | None, cluster: str | None = None) -> Report:
     """SCI by month: (location-based + embodied kgCO2e) ÷ volume of a business metric, over months that have both."""
-    books.needs("business_metrics")
-    known = sorted({str(row["metric"]) for row in books.house.catalog.small.get("business_metrics", ())})
-    names = [n for n in known if n == unit] or [n for n in known if unit.casefold().rstrip("s") in n.casefold()]
-    if len(names) != 1:
-        raise Clarify(f"“{unit}” is not one business metric. Which one is meant?", tuple(names or known))
+    name = metric_named(books.needs("business_metrics"), unit)
     found, notes = carbon_of(books, start, end, cluster)
     volumes = dict(
-        books.rows(f"SELECT month, SUM(volume) FROM business_metrics WHERE metric = {text(names[0])} GROUP BY month")
+        books.rows(f"SELECT month, SUM(volume) FROM business_metrics WHERE metric = {text(name)} GROUP BY month")
     )
     rows = []
     for month in sorted({m.month for m in found}):
@@ -173,7 +170,7 @@ def sci_report(books: Books, unit: str, start: date | None, end: date | None, cl
             continue
         rows.append((month, kg, making, Decimal(volume), 1000 * carbon.sci(kg, making, Decimal(volume))))
     if not rows:
-        raise Refused(f"No month of that period has both carbon and a volume of {names[0]}.")
+        raise Refused(f"No month of that period has both carbon and a volume of {name}.")
     columns = (
         time(), metric("carbon_location", "kgCO2e"), metric("carbon_embodied", "kgCO2e"), metric("volume", "count"),
         metric("sci", "gCO2e per unit"),
@@ -182,5 +179,5 @@ def sci_report(books: Books, unit: str, start: date | None, end: date | None, cl
         notes.append("Embodied carbon is not in: gpu_fleet has no embodied_kgco2e.")
     notes.append("Own GPUs, all of what ran on them; location-based, as the SCI specification asks (GSF v1.1).")
     last = rows[-1]
-    told = f"{quantity(round(last[4], 2))} gCO2e for each of {names[0]} in {last[0]:%b %Y}."
-    return Report(columns, tuple(rows), (told,), tuple(notes), extra={"metric": names[0]})
+    told = f"{quantity(round(last[4], 2))} gCO2e for each of {name} in {last[0]:%b %Y}."
+    return Report(columns, tuple(rows), (told,), tuple(notes), extra={"metric": name})

@@ -38,7 +38,7 @@ def unit_costs(books: Books, metric: str, product: str | None, start: date | Non
     The cost is that of the dimensions and values that unit_cost_map names. Raises Refused and Clarify.
     """
     house = books.needs(COSTS, "business_metrics", "unit_cost_map")
-    name = _metric(house, metric)
+    name = metric_named(house, metric)
     listed = [Filter(dimension="business_metric", values=(name,))]
     where = [f"metric = {text(name)}"]
     if product:
@@ -80,7 +80,7 @@ def _gaps(months: Sequence[UnitCost], wanted: Sequence[date], start: date | None
     return [f"Nothing is loaded for {', '.join(missing)}."] if missing else []
 
 
-def _metric(house: Warehouse, said: str) -> str:
+def metric_named(house: Warehouse, said: str) -> str:
     """The business metric that people call `said`: its name, or as in “cost per …”."""
     known = [str(row["metric"]) for row in house.catalog.small.get("business_metrics", ())]
     same = [name for name in known if split(name) == split(said)]
