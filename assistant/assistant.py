@@ -15,7 +15,7 @@ from typing import Any, Literal
 from sqlglot import Expr
 from ulid import ULID
 
-from assistant.analysis import analyses
+from assistant.analysis import analyses, people
 from assistant.analysis.books import Books
 from assistant.config import Config
 from assistant.engines import duckdb_engine
@@ -26,6 +26,7 @@ from assistant.house import Warehouse, read_warehouse, user_access, visible
 from assistant.ledger import allowances, store
 from assistant.ledger.audit import Ledger
 from assistant.ledger.budget import Limit
+from assistant.ledger.drawer import Drawer
 from assistant.ledger.saved import Saved
 from assistant.ledger.spend import Who
 from assistant.planning import completion, meter, routing
@@ -50,6 +51,7 @@ from assistant.values import (
     CheckedQuery,
     Clarification,
     Limits,
+    Lint,
     QueryPlan,
     Question,
     Reading,
@@ -160,13 +162,15 @@ class Assistant:
             engine=lambda checked: self.engine.run(checked, owner=user),
             today=today or datetime.now(UTC).date(),
             schemas=self.config.schemas,
+            drawer=Drawer(self.config.ledger_path),
+            people=self.roles.people,
             fiscal=self.vocabulary.calendar.fiscal_start,
             ledger=self.config.ledger_path,
         )
 
     def lexicon(self, house: Warehouse, access: Access) -> Lexicon:
         """The words that whoever sees this much knows, kept until the next load."""
-        seen = ((t.name, t.predicate, t.columns) for t in access.tables.values())
+        seen = ((t.name, t.predicate, t.columns, tuple(sorted(t.masks.items()))) for t in access.tables.values())
         key = (house.catalog.data_version, access.note is None, *seen)
         if key not in self._lexicons:
             self._lexicons[key] = visible(house, access, self._run_sql)
@@ -243,7 +247,7 @@ class Assistant:
             )
 
         def run(plan: QueryPlan) -> Sequence[tuple[Any, ...]]:
-            return self._run(plan, house, access)[1].rows
+            return self._run(plan, house, people.open_to(plan, house.model, access))[1].rows
 
         team = self.team(question.user) if question.user else None
         who = Who(answer_id, question.user, team, question.thread)
@@ -269,7 +273,7 @@ class Assistant:
             told = replace(answer, understood=UNDERSTOOD_SQL, answer=UNVERIFIED, assumptions=warned)
             return replace(told, planner="sql", confidence=0.4)
         answer = self.of_plan(question, answer_id, routed.read, house, access, clock, watch)
-        if routed.read.plan.analysis is not None:
+        if routed.read.plan.analysis is not None or people.left_out(self.roles.people) in answer.assumptions:
             return replace(answer, planner=routed.planner)  # its words are computed: there is nothing to tell better
         answer = self._narrated(replace(answer, planner=routed.planner), talk)
         clock.lap("narrate")
@@ -291,13 +295,18 @@ class Assistant:
             return self._analysed(question, answer_id, reading, clock, watch)
         statement = sql_compile.compile(reading.plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
         watch("sql", statement.sql)
-        checked = check_planned(statement.tree, access)
+        checked = check_planned(statement.tree, people.open_to(reading.plan, house.model, access))
         clock.lap("guard")
         watch("checked", checked)
         rows = self.engine.run(checked, owner=question.user)
+        rows, notes = self._grouped(reading.plan, statement.columns, rows, house, access)
+        reading = replace(reading, assumptions=(*reading.assumptions, *notes))
         clock.lap("execute")
         watch("ran", rows)
         answer = self._told(question, answer_id, reading, statement, rows, house, access)
+        said = people.left_out(self.roles.people)
+        if said in notes:
+            answer = replace(answer, answer=f"{answer.answer} {said[:1].upper()}{said[1:]}.")
         return replace(answer, timings_ms=clock.laps)
 
     def _analysed(self, question: Question, answer_id: str, reading: Reading, clock: Clock, watch: Watch) -> Answer:
@@ -346,7 +355,7 @@ class Assistant:
         rows = self.engine.run(checked, owner=question.user)
         clock.lap("execute")
         watch("ran", rows)
-        warnings = lints.find(checked.sql, len(house.catalog.currencies))
+        warnings = (*lints.find(checked.sql, len(house.catalog.currencies)), *_of_people(checked, access))
         note = (access.note,) if access.note else ()
         return Answer(
             status="answered",
@@ -384,6 +393,18 @@ class Assistant:
 
     def _compiled(self, plan: QueryPlan, house: Warehouse) -> sql_compile.Statement:
         return sql_compile.compile(plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
+
+    def _grouped(
+        self, plan: QueryPlan, columns: Sequence[AnswerColumn], rows: Rows, house: Warehouse, access: Access
+    ) -> tuple[Rows, tuple[str, ...]]:
+        """Without groups of people that are too small for this user to see."""
+
+        def run(count: QueryPlan, seen: Access) -> tuple[Sequence[AnswerColumn], Sequence[tuple[Any, ...]]]:
+            columns, rows = self._run(count, house, seen)
+            return columns, rows.rows
+
+        kept, notes = people.grouped(plan, columns, rows.rows, house.model, access, self.roles.people, run)
+        return replace(rows, rows=kept), notes
 
     def _run(self, plan: QueryPlan, house: Warehouse, access: Access) -> tuple[Sequence[AnswerColumn], Rows]:
         statement = self._compiled(plan, house)
@@ -426,8 +447,10 @@ class Assistant:
 
     def check(self, text: str, user: str | None = None, readers: Sequence[str] = ()) -> CheckedQuery:
         """Only validates, with FinOps lints as warnings. Raises GuardRefusal."""
-        checked = guard.check(text, self.access(user, readers))
-        return replace(checked, warnings=lints.find(text, len(self.warehouse.catalog.currencies)))
+        access = self.access(user, readers)
+        checked = guard.check(text, access)
+        found = lints.find(text, len(self.warehouse.catalog.currencies))
+        return replace(checked, warnings=(*found, *_of_people(checked, access)))
 
     def estimate(self, checked: CheckedQuery, user: str | None = None) -> Scan:
         """What the statement is going to read, estimated from the rows that the user sees."""
@@ -464,6 +487,13 @@ def check_planned(tree: Expr, access: Access) -> CheckedQuery:
         return guard.check(tree, access)
     except GuardRefusal as refusal:
         raise Refused(f"{refusal.message}.") from None
+
+
+def _of_people(checked: CheckedQuery, access: Access) -> tuple[Lint, ...]:
+    """A warning where a statement reads a column that shows people as one group: counts take it for one person."""
+    read = sorted(access.masked & set(checked.columns))
+    message = "shows individuals that your role may not see as one group, and counts them as one"
+    return tuple(Lint("individuals", f"{name} {message}.") for name in read)
 
 
 def check_written(text: str, access: Access, house: Warehouse) -> CheckedQuery:

@@ -16,7 +16,7 @@ from assistant.semantics import bind, catalog, model, vocabulary
 from assistant.semantics.catalog import Catalog
 from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model import SemanticModel
-from assistant.sql import policy, roles
+from assistant.sql import people, policy, roles
 from assistant.sql.roles import Roles, Sight
 from assistant.values import Access, Filter, Limits, Rows
 
@@ -47,7 +47,8 @@ def user_access(user: str | None, house: Warehouse, limits: Limits, known: Roles
     """The Access of one user. Raises Refused for unknown users and unreadable policies."""
     if user is None:
         return policy.access(house.model, house.catalog, limits)
-    row = next((r for r in house.catalog.small.get("users", ()) if str(r["user"]) == user), None)
+    users = house.catalog.small.get("users", ())
+    row = next((r for r in users if str(r["user"]) == user), None)
     if row is None:
         raise Refused(f"{user!r} is not in the list of users; an administrator can add them with `askcost load`.")
     name = str(row.get("role") or "analyst")
@@ -55,6 +56,9 @@ def user_access(user: str | None, house: Warehouse, limits: Limits, known: Roles
     hidden: dict[str, list[str]] = {}
     for table, columns in (pair for sight in sights for pair in sight.hidden.items()):
         hidden.setdefault(table, []).extend(columns)
+    team = row.get("team")
+    colleagues = [str(r["user"]) for r in users if team and r.get("team") == team]
+    sees = known.roles[name].sees if name in known.roles else "own"
     return policy.access(
         house.model,
         house.catalog,
@@ -62,6 +66,7 @@ def user_access(user: str | None, house: Warehouse, limits: Limits, known: Roles
         user=user,
         role=name,
         hidden=hidden,
+        masks=people.masks(known.people, sees, user, str(team) if team else None, colleagues),
         policy=tuple(one for sight in sights for one in _policy(sight, house)),
         words=", and ".join(dict.fromkeys(sight.row_policy for sight in sights if sight.row_policy)),
         same=house.lexicon.vocabulary.same_concept,
@@ -91,8 +96,8 @@ def check_policies(read: catalog.Reader, config: Config) -> None:
 
 
 def visible(house: Warehouse, access: Access, run: Callable[[str, Access], Rows]) -> Lexicon:
-    """The lexicon as this user knows it: values outside the row policy do not exist."""
-    if access.note is None:
+    """The lexicon as this user knows it: values outside the row policy, and people they may not see, do not exist."""
+    if access.note is None and not access.masked:
         return house.lexicon
     held = replace(house.catalog, values=tuple(_visible_values(house, access, run)))
     return Lexicon(house.model, held, house.lexicon.vocabulary)
@@ -108,6 +113,9 @@ def _visible_values(house: Warehouse, access: Access, run: Callable[[str, Access
         if table not in access.tables:
             continue
         if ("Tags" if field in keys else field) not in {c.name for c in access.tables[table].columns}:
+            continue
+        if access.note is None and field not in access.tables[table].masks:
+            yield from values
             continue
         column = f"Tags['{keys[field].replace(chr(39), chr(39) * 2)}']" if field in keys else f'"{field}"'
         rows = run(f"SELECT DISTINCT {column} AS value FROM {table} WHERE {column} IS NOT NULL", unlimited)

@@ -99,7 +99,8 @@ class QueryPlan(Frozen):
     whole keeps `filters`, the part adds `part`). `limit_per` ranks within each value of the named
     dimension. `count_groups` returns only how many groups are left ("how many services cost more than
     $5k"). `series_change` compares every bucket of `grain` with the one before it. `analysis` names what is
-    made of it in assistant/analysis/, in more than one query: "why", "chargeback".
+    made of it in assistant/analysis/, in more than one query: "why", "chargeback". `given`: the figures and names
+    that the question brought along for it, by their names in `workloads` of the vocabulary.
     """
 
     dataset: str
@@ -120,6 +121,7 @@ class QueryPlan(Frozen):
     count_groups: bool = False
     currency: str | None = None
     analysis: str | None = None
+    given: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -148,12 +150,14 @@ class TableAccess:
     columns: the visible columns, in order, with DuckDB types.
     predicate: trusted SQL over the table's columns; None means every row.
     shortcuts: tag key → physical column that holds the same values as Tags['key'], faster.
+    masks: column → trusted SQL that stands for it: who a person is, where this user may not see it.
     """
 
     name: str
     columns: tuple[TableColumn, ...]
     predicate: str | None = None
     shortcuts: Mapping[str, str] = field(default_factory=dict)
+    masks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -176,6 +180,11 @@ class Access:
     role: str = "admin"
     note: str | None = None
     limits: Limits = Limits()
+
+    @property
+    def masked(self) -> frozenset[str]:
+        """`table.column` of every column that shows some people as one group."""
+        return frozenset(f"{t.name}.{column}" for t in self.tables.values() for column in t.masks)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from conftest import AssistantFor, CheckFor, WarehouseOf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assistant.analysis import pricing, token_habits
+from assistant.analysis import footprint, pricing, token_habits, token_kinds
 from assistant.analysis.allowances import allowances_of
 from assistant.config import Config
 from assistant.errors import Clarify, LoadError, Refused
@@ -24,6 +24,8 @@ from assistant.finops.allowances import Allowance
 from assistant.finops.estimate import ModelRates, Rates, Spread
 from assistant.finops.tokens import Habit, Limits, Usage
 from assistant.surfaces.cli import pricing as cli
+from assistant.surfaces.cli.pricing import Asked
+from assistant.values import Period
 
 FOLDER = Path(__file__).parent / "cases"
 DESIGNS = yaml.safe_load((FOLDER / "finops_estimate.yaml").read_text(encoding="utf-8"))
@@ -109,7 +111,7 @@ def test_a_file_over_its_limit_fails_a_pipeline(
     file = tmp_path / "estimate.yaml"
     file.write_text(DESIGN.format(limit=limit), encoding="utf-8")
     config = Config(warehouse=tmp_path / "none.duckdb")
-    assert cli.estimate(config, pricing.read_design(file), PRICES_OF, None, None, "json") == code
+    assert cli.estimate(config, Asked(pricing.read_design(file), PRICES_OF, shape="json")) == code
     answer = json.loads(capsys.readouterr().out)
     first = dict(zip((c["name"] for c in answer["columns"]), answer["rows"][0], strict=True))
     # 600 uncached at $2, 900 cached at $0.10 and 400 out at $10 a million
@@ -119,7 +121,7 @@ def test_a_file_over_its_limit_fails_a_pipeline(
     others = [row for row in answer["rows"] if row[1] == "alternative"]
     assert others
     assert all(row[2] < first["per_request"] for row in others)
-    assert cli.estimate(config, pricing.read_design(file), PRICES_OF, None, None, "markdown") == code
+    assert cli.estimate(config, Asked(pricing.read_design(file), PRICES_OF, shape="markdown")) == code
     assert "| claude-sonnet-5-5 | asked |" in capsys.readouterr().out
 
 
@@ -129,10 +131,10 @@ def test_a_budget_is_held_against_the_estimate(
     config = Config(warehouse=warehouse_of("demo"), ledger=tmp_path / "l.sqlite")
     workload = {"requests_per_day": 10, "input_tokens": 1500, "output_tokens": 400}
     design = pricing.design_of({"models": ["gpt-6-luna"], "workloads": [workload]})
-    assert cli.estimate(config, design, date(2026, 9, 15), "total", None, "json") == 0
+    assert cli.estimate(config, Asked(design, date(2026, 9, 15), "total", shape="json")) == 0
     assert json.loads(capsys.readouterr().out)["budget"]["amount_usd"] > 0
     with pytest.raises(Refused, match="no budget for team=Nobody"):
-        cli.estimate(config, design, date(2026, 9, 15), "team=Nobody", None, "json")
+        cli.estimate(config, Asked(design, date(2026, 9, 15), "team=Nobody", shape="json"))
 
 
 def test_a_file_that_is_no_design_is_named(tmp_path: Path) -> None:
@@ -184,6 +186,18 @@ def test_models_without_a_price_are_left_out_of_both_sides_and_named() -> None:
     known = Usage("maker", "big", PRICES_OF, False, *map(Decimal, (1, 1000, 0, 0, 100)), Decimal(1))
     found = tokens.reprice([known], "maker", "unknown", priced)
     assert (found.before, found.after, found.paid, found.unpriced) == (0, 0, 0, ("unknown",))
+
+
+def test_kinds_of_tokens_are_disjoint_and_cost_the_whole(assistant_for: AssistantFor, check_for: CheckFor) -> None:
+    september = Period(start=date(2026, 9, 1), end=date(2026, 10, 1))
+    report = token_kinds.report(assistant_for("demo").books(None), september)
+    ((tokens_, paid),) = check_for("demo")(
+        "SELECT sum(input_tokens + output_tokens), sum(cost_usd) FROM token_usage "
+        "WHERE usage_date >= '2026-09-01' AND usage_date < '2026-10-01'"
+    )[1]
+    assert sum(row[1] for row in report.rows) == tokens_
+    assert sum(row[3] for row in report.rows) == pytest.approx(100)
+    assert float(sum(row[2] for row in report.rows)) == pytest.approx(float(paid), rel=1e-6)
 
 
 def test_a_companys_usage_repriced_on_its_own_model_is_what_it_paid(
@@ -284,3 +298,38 @@ def test_own_gpus_stand_beside_the_api(assistant_for: AssistantFor, check_for: C
         # 900 × $2 + 100 × $10 for a thousand tokens: $2.80 a million
         assert float(one.break_even.tokens_per_month) == pytest.approx(float(usd) / 2.8 * 10**6)
         assert float(one.break_even.capacity_per_month) == 700 * 3600 * 730 * count
+
+
+@pytest.mark.parametrize("model", ["claude-sonnet-5-5", "gpt-6-luna", "mistral-large-4"])
+def test_inference_energy_is_a_range_that_grows_with_requests_and_outputs(model: str) -> None:
+    def footprint_of(requests: int, output: int) -> footprint.Footprint:
+        workload = {"requests_per_day": requests, "input_tokens": 1500, "output_tokens": output}
+        design = pricing.design_of({"models": [model], "workloads": [workload]})
+        found = pricing.quote(design, PRICES_OF, Config().schemas)
+        assert found.energy_kwh
+        assert found.carbon_kg
+        return footprint.Footprint(found.energy_kwh, found.carbon_kg)
+
+    one, twice, longer = footprint_of(1000, 400), footprint_of(2000, 400), footprint_of(1000, 800)
+    assert 0 < one.kwh[0] <= one.kwh[1]
+    assert 0 < one.kg[0] <= one.kg[1] < one.kwh[1]
+    assert twice.kwh == tuple(2 * value for value in one.kwh)
+    assert all(long > short for long, short in zip(longer.kwh, one.kwh, strict=True))
+
+
+def test_a_model_without_an_estimate_gets_none_and_a_measured_one_its_own() -> None:
+    about = pricing.assumptions(Config().schemas)["estimate"]
+    assert footprint.of_request("x-ai", "grok-4.7", Decimal(400), about) is None
+    assert footprint.of_request("openai", "gpt-77", Decimal(400), about) is None
+    own = {**about, "energy_kwh_per_1k_output_tokens": {"gpt-77": [0.001, 0.002]}}
+    found = footprint.of_request("openai", "gpt-77", Decimal(500), own)
+    assert found
+    assert found.kwh == (Decimal("0.0005"), Decimal("0.001"))
+    assert found.kg == (Decimal("0.000229"), Decimal("0.000458"))
+
+
+def test_a_move_without_any_price_is_refused_not_free(assistant_for: AssistantFor) -> None:
+    with pytest.raises(Refused, match="no price of solenne-grand-2"):
+        token_habits.what_if(
+            assistant_for("tarnbrook").books(None), "solenne-grand-2", "gpt-6-luna", date(2026, 2, 1), {}
+        )

@@ -9,13 +9,22 @@ from assistant.analysis.report import Report
 from assistant.errors import Refused
 from assistant.values import QueryPlan
 
-# Analysis → the module whose `answer` makes it; imported when asked for, so that other questions start faster.
+# Analysis → module and function that make it; imported when asked for, so that other questions start faster.
 ANALYSES = {
-    "anomalies": "anomalies",
-    "chargeback": "chargeback",
-    "forecast": "forecasts",
-    "waste": "token_habits",
-    "why": "why",
+    "allowances": ("allowances", "answer"),
+    "anomalies": ("anomalies", "answer"),
+    "break_even": ("own_gpus", "answer"),
+    "carbon": ("carbon", "answer"),
+    "chargeback": ("chargeback", "answer"),
+    "estimate": ("estimates", "answer"),
+    "forecast": ("forecasts", "answer"),
+    "sci": ("carbon", "answer_sci"),
+    "token_kinds": ("token_kinds", "answer"),
+    "training_runs": ("training_runs", "answer"),
+    "unit_cost_change": ("unit_costs", "answer"),
+    "waste": ("token_habits", "answer"),
+    "what_if": ("token_habits", "answer_what_if"),
+    "why": ("why", "answer"),
 }
 
 

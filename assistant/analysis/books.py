@@ -15,10 +15,12 @@ from dateutil.relativedelta import relativedelta
 
 from assistant.errors import Clarify, Refused
 from assistant.house import Warehouse
+from assistant.ledger.drawer import Drawer
 from assistant.semantics import calendar
 from assistant.semantics.words import split
 from assistant.sql import compile as sql_compile
 from assistant.sql import guard
+from assistant.sql.people import People
 from assistant.values import Access, CheckedQuery, Period, QueryPlan, Rows
 
 COSTS = "cost_and_usage"
@@ -35,6 +37,8 @@ class Books:
     engine: Callable[[CheckedQuery], Rows]
     today: date
     schemas: Path
+    drawer: Drawer | None = None
+    people: People = field(default_factory=People)
     fiscal: int = 1
     ledger: Path | None = None
     statements: list[str] = field(default_factory=list)
@@ -53,6 +57,11 @@ class Books:
         statement = sql_compile.compile(plan, self.house.model, self.house.catalog, self.fiscal)
         access = replace(self.access, limits=replace(self.access.limits, rows=MOST_ROWS))
         return self._whole(guard.check(statement.tree, access), statement.sql)
+
+    def columns(self, plan: QueryPlan) -> tuple[str, ...]:
+        """The names of what `plan` gives, in order."""
+        statement = sql_compile.compile(plan, self.house.model, self.house.catalog, self.fiscal)
+        return tuple(column.name for column in statement.columns)
 
     def _whole(self, checked: CheckedQuery, shown: str | None = None) -> Sequence[tuple[Any, ...]]:
         rows = self.engine(checked)
@@ -79,6 +88,11 @@ class Books:
         whole = (days.last + timedelta(days=1)).day == 1
         before = this - relativedelta(months=1)
         return before if not whole and before in days.months else this
+
+    def whole_month(self, month: date | None, table: str) -> Period:
+        """A month as a period; without one the newest whole one of the table."""
+        start = month or self.newest_whole_month(table)
+        return Period(start=start, end=start + relativedelta(months=1))
 
     def one_month(self, period: Period | None) -> date | None:
         """The first day of a plan's month. Raises Clarify for any other period."""

@@ -6,7 +6,7 @@ Closed months, files and drawing are not its business.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from decimal import Decimal
@@ -14,6 +14,7 @@ from typing import Any
 
 from dateutil.relativedelta import relativedelta
 
+from assistant.analysis import closing
 from assistant.analysis.books import COSTS, Books
 from assistant.analysis.report import Report, dimension, metric
 from assistant.errors import AssistantError, Clarify, Refused
@@ -31,6 +32,12 @@ def chargeback(books: Books, month: date | None, by: str | None) -> tuple[date, 
 
     Default month: the newest whole one; default key: that of most rules. Raises Refused and Clarify.
     """
+    start, _, result = month_of(books, month, by)
+    return start, result
+
+
+def month_of(books: Books, month: date | None, by: str | None) -> tuple[date, str, Chargeback]:
+    """The month, its key and its lines; those of a closed month as they were closed, with corrections."""
     house = books.needs(COSTS)
     if house.catalog.has("allocation_rules"):
         books.needs("allocation_rules")
@@ -51,7 +58,9 @@ def chargeback(books: Books, month: date | None, by: str | None) -> tuple[date, 
     notes = [note] if note else []
     if not read:
         notes.append(f"No allocation rule is in force in {start:%b %Y}: only direct costs are shown.")
-    return start, replace(result, notes=(*notes, *result.notes))
+    result = replace(result, notes=(*notes, *result.notes))
+    closed = books.drawer.versions("closed month", closing.name(start, own)) if books.drawer else []
+    return start, own, closing.as_closed(result, closed)
 
 
 def rules(books: Books, start: date, end: date) -> list[tuple[Rule, tuple[Filter, ...]]]:
@@ -141,7 +150,39 @@ def answer(plan: QueryPlan, books: Books) -> Report:
     named = plan.filters[0]
     if len(plan.filters) > 1 or named.op != "in" or len(named.values) != 1:
         raise Clarify("Chargeback is shown for everybody or for one consumer. Whose statement is meant?")
+    given = dict(plan.given)
+    if "pool" in given:
+        said = Decimal(given["percent"]) if "percent" in given else None
+        return pool_report(books, month, named.dimension, named.values[0], given["pool"], said)
     return report(books, month, named.dimension, named.values[0])
+
+
+def pool_report(
+    books: Books, month: date | None, by: str, consumer: str, pool: str, said: Decimal | None = None
+) -> Report:
+    """Why a consumer bears what it bears of one pool, by the driver's figures. said: the part asked about, in per cent.
+
+    Raises Clarify where the pool is split by another key, or not charged to the consumer.
+    """
+    start, result = chargeback(books, month, by)
+    split = [line for line in result.lines if line.pool == pool and line.consumer and not line.feeds]
+    lines = [line for line in split if line.dimension == by and str(line.consumer).casefold() == consumer.casefold()]
+    if not split:
+        raise Refused(f"Nothing of {pool} is charged to anyone in {start:%b %Y}.")
+    if not lines:
+        keys = {line.dimension.replace("_", " ") for line in split}
+        known = sorted({str(line.consumer) for line in split})
+        raise Clarify(
+            f"{pool} is charged by {' and '.join(sorted(keys))}; {consumer} bears nothing of it in {start:%b %Y}. "
+            "Whose share is meant?",
+            tuple(known[:20]),
+        )
+    found = _report(start, result, lines, True)
+    share = lines[0].share
+    head = f"{consumer}, {start:%b %Y}: {' '.join(_why(line) for line in lines)}"
+    if said is not None and share is not None and round(share, 0) != round(said, 0):
+        head = f"Not {quantity(said)}% but {quantity(round(share, 2))}%. {head}"
+    return replace(found, sentences=(head,))
 
 
 def report(books: Books, month: date | None, by: str | None = None, consumer: str | None = None) -> Report:
@@ -159,18 +200,20 @@ def report(books: Books, month: date | None, by: str | None = None, consumer: st
 def _report(start: date, result: Chargeback, lines: Sequence[Line], statement: bool) -> Report:
     one = len({total.currency for total in result.totals}) == 1
     unit = result.totals[0].currency if one else None
-    columns = [dimension(n) for n in ("currency", "dimension", "consumer", "rule", "method")]
+    columns = [dimension(n) for n in ("currency", "dimension", "consumer", "rule", "method", "charge_class")]
     amounts = ("direct", "allocated", "unallocated", "total")
     columns += [metric(n, unit) for n in amounts]
     columns += [metric("share", "percent"), *(metric(n, unit) for n in ("driver", "driver_total", "pool_total"))]
     rows = tuple(
         (
-            line.currency, line.dimension, line.consumer, line.pool, line.method, line.direct, line.allocated,
-            line.unallocated, line.total, line.share, line.driver, line.driver_total, line.pool_total,
+            line.currency, line.dimension, line.consumer, line.pool, line.method,
+            "Correction" if line.correction else None, line.direct, line.allocated, line.unallocated, line.total,
+            line.share, line.driver, line.driver_total, line.pool_total,
         )
         for line in lines
     )  # fmt: skip
     wide = {"driver", "driver_total", "pool_total"} | ({"currency"} if one else set())
+    wide |= set() if any(line.correction for line in lines) else {"charge_class"}
     wide |= {"dimension"} if len({line.dimension for line in lines}) == 1 else set()
     sentences = [
         f"Chargeback {start:%b %Y}: {money(t.source, t.currency)} = {money(t.direct, t.currency)} direct + "
@@ -205,8 +248,43 @@ def _passed_on(result: Chargeback) -> list[str]:
     ]
 
 
+def statements(books: Books, month: date | None, by: str | None) -> tuple[date, list[tuple[str, Report]]]:
+    """(month, (consumer, statement) of everyone who bears something); each line with the rule that made it and why."""
+    start, _, result = month_of(books, month, by)
+    matches = dict(enumerate(books.house.catalog.small.get("allocation_rules", ()), 1))
+    numbers = [rule.number for rule, _ in rules(books, start, start + relativedelta(months=1))]
+    lines = [line for line in result.lines if not line.feeds]
+    found = []
+    for consumer in dict.fromkeys(line.consumer for line in lines):
+        own = [line for line in lines if line.consumer == consumer]
+        report = _report(start, result, own, True)
+        extra = tuple(_rule_words(line, numbers, matches) for line in own)
+        columns = (*report.columns, dimension("rule_number"), dimension("rule_matches"), dimension("why"))
+        rows = tuple((*row, *words) for row, words in zip(report.rows, extra, strict=True))
+        sums = {line.currency: sum((o.total for o in own if o.currency == line.currency), Decimal(0)) for line in own}
+        total = " and ".join(money(amount, currency) for currency, amount in sums.items())
+        head = f"{consumer or 'Unallocated'} bears {total} in {start:%b %Y}."
+        found.append((consumer or "Unallocated", replace(report, columns=columns, rows=rows, sentences=(head,))))
+    return start, found
+
+
+def _rule_words(
+    line: Line, numbers: Sequence[int], matches: Mapping[int, Mapping[str, Any]]
+) -> tuple[str | None, str | None, str]:
+    """The number of a line's rule in the file, what it matches, and why the line is what it is."""
+    number = numbers[line.rule] if line.rule is not None and line.rule < len(numbers) else None
+    row = matches.get(number) if number is not None else None
+    if row is None or row["pool"] != line.pool:  # a line of a closed month, whose rules are others now
+        return None, None, _why(line)
+    return str(number), str(row["match"]), _why(line)
+
+
 def _why(line: Line) -> str:
     total = money(line.total, line.currency)
+    if line.correction:
+        return f"{line.pool or 'Own charges'}: {total}, a correction of the closed month."
+    if line.consumer is None:
+        return f"{line.pool or 'Own charges'}: {total}, which nobody bears yet."
     if line.pool is None or line.method == "direct":
         return f"{line.pool or 'Own charges'}: {total}, charged directly."
     part = f"{line.pool}: {total}, {quantity(round(line.share or Decimal(0), 2))}% of "

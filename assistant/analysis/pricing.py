@@ -18,6 +18,7 @@ from dateutil.relativedelta import relativedelta
 from pydantic import ValidationError
 from rapidfuzz import process
 
+from assistant.analysis import footprint
 from assistant.analysis.books import USAGE, Books
 from assistant.analysis.report import Report, dimension, metric
 from assistant.config import Config
@@ -133,11 +134,14 @@ def quote(design: Design, day: date, schemas: Path, used: Sequence[str] = ()) ->
     others = _alternatives(design, day, [*about["models"], *used], rates, spread, days)
     cheaper = [o for o in others if o.first.expected < min(c.first.expected for c in choices)]
     cheaper = sorted(cheaper, key=lambda o: -o.first.expected)[: int(about["alternatives"])]
-    energy, carbon = _footprint(choices[0], about)
+    found = footprint.of_design(design, rates, about, days)
+    energy, carbon = (found.kwh, found.kg) if found else (None, None)
     notes = [
         f"Prices of {day}, in USD, {days} days a month; an estimate.",
         f"Band: requests and output ±{spread.requests:.0%}, cached share ∓{spread.cached * 100:.0f} points.",
     ]
+    if found:
+        notes.append("Energy and carbon: EcoLogits, by output tokens, grid of the provider, embodied share included.")
     if cheaper:
         notes.append("The alternatives are compared by price alone, not by what they can do.")
     return Quote(design, day, choices, tuple(cheaper), energy, carbon, days, tuple(notes))
@@ -162,18 +166,6 @@ def _alternatives(
         except (Clarify, Refused):
             continue
     return found
-
-
-def _footprint(
-    choice: Estimate, about: Mapping[str, Any]
-) -> tuple[tuple[Decimal, Decimal] | None, tuple[Decimal, Decimal] | None]:
-    """kWh and kgCO2e a month, low and high; None for a model without a published estimate."""
-    listed = about["energy_kwh_per_1k_output_tokens"].get(choice.model)
-    if listed is None:
-        return None, None
-    factor = Decimal(str(about["grid"]["kgco2e_per_kwh"]))
-    low, high = (Decimal(str(kwh)) * choice.output_tokens_per_month / 1000 for kwh in listed)
-    return (low, high), (low * factor, high * factor)
 
 
 def budget_of(books: Books, said: str, month: date) -> tuple[str, Decimal]:
@@ -220,15 +212,21 @@ def own_gpus(books: Books, choice: Estimate, speed: Decimal) -> list[OwnGpus]:
         return []
     per_million = choice.first.expected / choice.tokens_per_month * 1_000_000
     month = books.newest_whole_month("gpu_usage")
+    return [
+        OwnGpus(name, month, usd, break_even(usd, gpus, speed, per_million))
+        for name, gpus, _, usd in fleet_costs(books)
+    ]
+
+
+def fleet_costs(books: Books) -> list[tuple[str, int, str, Decimal]]:
+    """(cluster, GPUs, GPU model, USD) of the newest whole month, for clusters in service. Raises Refused."""
+    books.needs("gpu_fleet", "gpu_usage")
+    month = books.newest_whole_month("gpu_usage")
     period = Period(start=month, end=month + relativedelta(months=1))
     plan = QueryPlan(dataset="gpu_hours", metrics=("gpu_cost",), dimensions=("cluster",), period=period)
-    costs = books.plan(plan)
-    counts = dict(books.rows("SELECT cluster, gpu_count FROM gpu_fleet"))
-    return [
-        OwnGpus(name, month, Decimal(usd), break_even(Decimal(usd), int(counts[name]), speed, per_million))
-        for name, usd in sorted(costs)
-        if usd
-    ]
+    costs = {name: Decimal(str(usd)) for name, usd in books.plan(plan) if usd}
+    fleet = sorted(books.rows("SELECT cluster, gpu_count, gpu_model FROM gpu_fleet"))
+    return [(name, int(count), str(kind), costs[name]) for name, count, kind in fleet if name in costs]
 
 
 @cache
@@ -237,7 +235,7 @@ def assumptions(schemas: Path) -> dict[str, Any]:
     path = schemas / "finops.yaml"
     try:
         read = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return {"estimate": read["estimate"], "waste": read["waste"]}
+        return {name: read[name] for name in ("estimate", "waste", "gpus")}
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise SchemaError(path.name, 1, f"can't be read: {error}.") from None
 

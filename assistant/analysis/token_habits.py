@@ -16,8 +16,9 @@ from assistant.analysis.report import Report, dimension, metric
 from assistant.errors import Clarify, Refused
 from assistant.finops import tokens
 from assistant.finops.tokens import Finding, Habit, Limits, Repriced, Usage
+from assistant.sql.conditions import condition
 from assistant.telling.figures import money
-from assistant.values import QueryPlan
+from assistant.values import Filter, QueryPlan
 
 
 def month_of(books: Books, month: date | None) -> tuple[date, date, list[str]]:
@@ -56,6 +57,20 @@ def move(
     if goal == own:
         maker = usage[0].provider
     return start, tokens.reprice(usage, maker, goal, cache(spans)), notes
+
+
+def usage_of(books: Books, start: date, end: date, filters: Sequence[Filter]) -> list[Usage]:
+    """Token usage within [start, end) by model and day, narrowed by filters of its own dimensions."""
+    own = books.needs(USAGE).model.dimensions[USAGE]
+    tests = [f"usage_date >= DATE '{start}'", f"usage_date < DATE '{end}'"]
+    tests += [condition(own[f.dimension].expression, f).sql(dialect="duckdb") for f in filters]
+    rows = books.rows(
+        "SELECT provider, model, usage_date, COALESCE(batch, FALSE), SUM(requests), SUM(input_tokens), "
+        "SUM(COALESCE(cached_input_tokens, 0)), SUM(COALESCE(cache_write_tokens, 0)), SUM(output_tokens), "
+        "SUM(cost_usd) "
+        f"FROM {USAGE} WHERE {' AND '.join(tests)} GROUP BY ALL"
+    )
+    return [_usage(provider, model, day, batch, numbers, paid) for provider, model, day, batch, *numbers, paid in rows]
 
 
 def _usage(provider: str, model: str, day: date, batch: bool, numbers: Sequence[Any], paid: Any) -> Usage:
@@ -104,6 +119,23 @@ def answer(plan: QueryPlan, books: Books) -> Report:
     return waste_report(books, books.one_month(plan.period))
 
 
+def answer_what_if(plan: QueryPlan, books: Books) -> Report:
+    """The plan's month of one model on the model that `given` names; other filters narrow the usage."""
+    models = next((f for f in plan.filters if f.dimension == "model" and f.op == "in"), None)
+    target = dict(plan.given).get("target")
+    if target is None:
+        raise Clarify("On which model should it run? Say for example “what if we moved A to B”.")
+    if models is None:
+        raise Clarify(f"Which model's usage should run on {target}? Say for example “instead of …”.")
+    if len(models.values) > 1:
+        raise Clarify("The usage of which of these models?", models.values[:8])
+    rest = [f for f in plan.filters if f is not models]
+    if any(f.op != "in" or len(f.values) != 1 for f in rest):
+        raise Clarify("A what-if takes filters like “of the team Claims”: one value each.")
+    where = {f.dimension: f.values[0] for f in rest}
+    return what_if(books, models.values[0], target, books.one_month(plan.period), where)
+
+
 def _maker(model: str) -> str | None:
     try:
         return model_named(model)[0]
@@ -114,6 +146,9 @@ def _maker(model: str) -> str | None:
 def what_if(books: Books, source: str, target: str, month: date | None, where: Mapping[str, str]) -> Report:
     """What one month's usage of a model would have cost on another."""
     start, found, notes = move(books, source, target, month, where)
+    if not found.requests:
+        named = " and ".join(found.unpriced)
+        raise Refused(f"The price catalogue has no price of {named} in {start:%b %Y}, so there is nothing to compare.")
     columns = (dimension("model"), metric("catalogue_cost", "USD"), metric("requests", "count"))
     rows = ((source, found.before, found.requests), (target, found.after, found.requests))
     saved = f"{money(abs(found.change), 'USD')} {'less' if found.change <= 0 else 'more'}"

@@ -38,7 +38,7 @@ def unit_costs(books: Books, metric: str, product: str | None, start: date | Non
     The cost is that of the dimensions and values that unit_cost_map names. Raises Refused and Clarify.
     """
     house = books.needs(COSTS, "business_metrics", "unit_cost_map")
-    name = _metric(house, metric)
+    name = metric_named(house, metric)
     listed = [Filter(dimension="business_metric", values=(name,))]
     where = [f"metric = {text(name)}"]
     if product:
@@ -80,7 +80,7 @@ def _gaps(months: Sequence[UnitCost], wanted: Sequence[date], start: date | None
     return [f"Nothing is loaded for {', '.join(missing)}."] if missing else []
 
 
-def _metric(house: Warehouse, said: str) -> str:
+def metric_named(house: Warehouse, said: str) -> str:
     """The business metric that people call `said`: its name, or as in “cost per …”."""
     known = [str(row["metric"]) for row in house.catalog.small.get("business_metrics", ())]
     same = [name for name in known if split(name) == split(said)]
@@ -138,6 +138,28 @@ def report(
     return found_report
 
 
+def answer(plan: QueryPlan, books: Books) -> Report:
+    """The plan's period against the one it is compared with; `given` may bring an investment.
+
+    Raises Clarify when no unit of work is named.
+    """
+    named = {f.dimension: f.values for f in plan.filters if f.op == "in" and len(f.values) == 1}
+    if set(named) - {"business_metric", "product"} or len(named) < len(plan.filters):
+        raise Clarify("A unit cost is of one unit of work, and one product or all. Which one is meant?")
+    if "business_metric" not in named:
+        kept = [str(row["metric"]) for row in books.house.catalog.small.get("business_metrics", ())]
+        raise Clarify("The cost of one what?", tuple(kept))
+    assert plan.period is not None
+    if plan.comparison is None:
+        raise Clarify("Compared with which month before the change? Say for example “2026-01 versus 2026-09”.")
+    investment = dict(plan.given).get("investment")
+    spans = [(p.start.replace(day=1), p.last_day.replace(day=1)) for p in (plan.comparison, plan.period)]
+    change = Change(spans[0], spans[1], Decimal(investment) if investment else None)
+    end = plan.period.last_day.replace(day=1) + relativedelta(months=1)
+    product = named.get("product")
+    return report(books, named["business_metric"][0], product[0] if product else None, spans[0][0], end, change)
+
+
 def _comparison(months: Sequence[UnitCost], change: Change) -> Comparison:
     after = change.after or (months[-1].month, months[-1].month)
     chosen = []
@@ -156,11 +178,13 @@ def _with_comparison(report: Report, one: Comparison, currency: str) -> Report:
     def sum_of(value: Decimal | None) -> str:
         return "–" if value is None else money(value, currency)
 
+    name = str(report.extra["metric"])
+    saved = f"{sum_of(abs(one.avoided))} a month {'avoided' if one.avoided >= 0 else 'more'} at the new volume"
     sentences = [
-        f"A month: {sum_of(one.baseline.cost)} before, {sum_of(one.after.cost)} after ({sum_of(one.change)} change); "
-        f"{sum_of(one.baseline.average)} before and {sum_of(one.after.average)} after for one.",
+        f"One of {name} cost {sum_of(one.baseline.average)} before and {sum_of(one.after.average)} after: {saved}.",
+        f"A month: {sum_of(one.baseline.cost)} before, {sum_of(one.after.cost)} after ({sum_of(one.change)} change).",
         f"The change is {sum_of(one.volume_effect)} from volume and {sum_of(one.rate_effect)} from the cost of one.",
-        f"At the old cost of one it would be {sum_of(one.counterfactual)}: {sum_of(one.avoided)} a month avoided.",
+        f"At the old cost of one it would be {sum_of(one.counterfactual)}.",
     ]
     if one.marginal is not None:
         sentences.append(f"Each unit more costs {sum_of(one.marginal)}.")
@@ -174,4 +198,4 @@ def _with_comparison(report: Report, one: Comparison, currency: str) -> Report:
         "avoided": one.avoided, "marginal": one.marginal, "investment": one.investment,
         "payback_months": one.payback_months,
     }  # fmt: skip
-    return replace(report, sentences=(*report.sentences, *sentences), extra={**report.extra, "comparison": comparison})
+    return replace(report, sentences=tuple(sentences), extra={**report.extra, "comparison": comparison})

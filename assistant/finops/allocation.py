@@ -55,6 +55,7 @@ class Line:
     consumer None: unallocated. pool None: charges that no rule matched. share: part of the pool in per cent.
     driver, driver_total: the consumer's and everyone's direct cost, where the pool was split by it.
     feeds: the consumer is a pool of the rules, which passes the amount on; it is left out of totals.
+    correction: what a closed month changed by (FOCUS ChargeClass).
     """
 
     currency: str
@@ -71,6 +72,7 @@ class Line:
     pool_total: Decimal | None = None
     rule: int | None = None
     feeds: bool = False
+    correction: bool = False
 
     @property
     def total(self) -> Decimal:

@@ -15,6 +15,7 @@ from decimal import Decimal
 from assistant.errors import Refused
 
 LOCATION, MARKET = "location", "market"
+HOURS_PER_MONTH = Decimal(730)
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,15 @@ class Factor:
 
 @dataclass(frozen=True)
 class Energy:
-    """One cluster's day: allocated GPU-hours and kWh."""
+    """One cluster's day: allocated GPU-hours and kWh; embodied kgCO2e and litres of water where they are known."""
 
     day: date
     cluster: str
     grid_region: str
     gpu_hours: Decimal
     kwh: Decimal
+    embodied: Decimal | None = None
+    water: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class Carbon:
 
 @dataclass(frozen=True)
 class ClusterMonth:
+    """embodied: kgCO2e of making the hardware, by the hours used of its life; water: litres. None where unknown."""
+
     month: date
     cluster: str
     grid_region: str
@@ -62,6 +67,32 @@ class ClusterMonth:
     kwh: Decimal
     location: Carbon
     market: Carbon
+    embodied: Decimal | None = None
+    water: Decimal | None = None
+
+
+def embodied_per_hour(kg: Decimal, gpus: int, life_months: int) -> Decimal:
+    """kgCO2e of a GPU-hour: the embodied kg of a cluster over the GPU-hours of its declared life (domain.md §3, SCI M).
+
+    Raises Refused for a life or number of GPUs that can't be.
+    """
+    if life_months < 1 or gpus < 1 or kg < 0:
+        raise Refused("Embodied carbon needs a life of one month at least, one GPU at least, and kg not below 0.")
+    return kg / (Decimal(gpus) * HOURS_PER_MONTH * life_months)
+
+
+def water(it_kwh: Decimal, pue: Decimal, site: Decimal | None, grid: Decimal | None) -> Decimal | None:
+    """Litres: IT kWh × (WUE of the site + PUE × WUE of the grid); None without any factor (domain.md §3)."""
+    if site is None and grid is None:
+        return None
+    return it_kwh * ((site or Decimal(0)) + pue * (grid or Decimal(0)))
+
+
+def sci(operational_kg: Decimal, embodied_kg: Decimal | None, units: Decimal) -> Decimal:
+    """Software Carbon Intensity (O + M) ÷ R in kgCO2e per unit; O location-based. Raises Refused without a unit."""
+    if units <= 0:
+        raise Refused("There is no unit of work to relate the carbon to.")
+    return (operational_kg + (embodied_kg or Decimal(0))) / units
 
 
 def by_cluster_and_month(days: Sequence[Energy], factors: Sequence[Factor]) -> tuple[list[ClusterMonth], list[str]]:
@@ -79,10 +110,18 @@ def by_cluster_and_month(days: Sequence[Energy], factors: Sequence[Factor]) -> t
             sum((e.kwh for e in group), Decimal(0)),
             _carbon(group, factors, LOCATION),
             _carbon(group, factors, MARKET),
+            total([e.embodied for e in group]),
+            total([e.water for e in group]),
         )
         for (month, cluster), group in sorted(groups.items())
     ]
     return rows, list(dict.fromkeys(_missing(rows)))
+
+
+def total(values: Sequence[Decimal | None]) -> Decimal | None:
+    """Unknown when a part of it is."""
+    known = [value for value in values if value is not None]
+    return sum(known, Decimal(0)) if len(known) == len(values) else None
 
 
 def check(factors: Sequence[Factor]) -> None:
@@ -106,15 +145,15 @@ def valid(factors: Sequence[Factor], grid_region: str, method: str, day: date) -
 
 def _carbon(days: Sequence[Energy], factors: Sequence[Factor], method: str) -> Carbon:
     used: dict[Factor, None] = {}
-    total: Decimal | None = Decimal(0)
+    kg: Decimal | None = Decimal(0)
     for one in sorted(days, key=lambda e: e.day):
         factor = valid(factors, one.grid_region, method, one.day)
         if factor is None:
-            total = None
+            kg = None
             continue
         used[factor] = None
-        total = None if total is None else total + one.kwh * factor.kg_per_kwh
-    return Carbon(total, tuple(used))
+        kg = None if kg is None else kg + one.kwh * factor.kg_per_kwh
+    return Carbon(kg, tuple(used))
 
 
 def _missing(rows: Sequence[ClusterMonth]) -> Iterable[str]:

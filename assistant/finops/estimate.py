@@ -44,6 +44,7 @@ class Design(Frozen):
     """A whole design: its workloads, the models to compare, growth of requests a month, a limit in USD a month.
 
     gpu_tokens_per_second: what one own GPU would serve; given, the design is set against the loaded fleet.
+    application, team: whose token usage it will be, to be compared with later.
     """
 
     name: str = "design"
@@ -53,6 +54,8 @@ class Design(Frozen):
     months: int = Field(12, ge=1, le=120)
     limit_usd_per_month: Decimal | None = Field(None, ge=0)
     gpu_tokens_per_second: Decimal | None = Field(None, gt=0)
+    application: str | None = None
+    team: str | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from assistant.finops.estimate import Rates
 
+KINDS = ("uncached input", "cache read", "cache write", "output")
 # (provider, model, day, batch) → prices by request size; none for a model that the catalogue lacks.
 Priced = Callable[[str, str, date, bool], Sequence[Rates]]
 
@@ -64,13 +65,25 @@ def reprice(usage: Iterable[Usage], provider: str, model: str, priced: Priced) -
 
 
 def cost(one: Usage, spans: Sequence[Rates]) -> Decimal | None:
-    """USD by the catalogue: the average request's size chooses the price. None without one."""
+    """USD by the catalogue. None without a price."""
+    kinds = cost_by_kind(one, spans)
+    return None if kinds is None else sum(kinds.values(), Decimal(0))
+
+
+def by_kind(one: Usage) -> dict[str, Decimal]:
+    """Tokens of each kind; the kinds are disjoint, and together input and output."""
+    counts = (one.input - one.cached - one.cache_write, one.cached, one.cache_write, one.output)
+    return dict(zip(KINDS, counts, strict=True))
+
+
+def cost_by_kind(one: Usage, spans: Sequence[Rates]) -> dict[str, Decimal] | None:
+    """USD of each kind by the catalogue: the average request's size chooses the price. None without one."""
     size = one.input / max(one.requests, Decimal(1))
     rate = next((r for r in spans if r.above < size <= r.upto), None)
     if rate is None:
         return None
-    plain = one.input - one.cached - one.cache_write
-    return plain * rate.input + one.cached * rate.read + one.cache_write * rate.write + one.output * rate.output
+    prices = dict(zip(KINDS, (rate.input, rate.read, rate.write, rate.output), strict=True))
+    return {kind: count * prices[kind] for kind, count in by_kind(one).items()}
 
 
 # --- waste -----------------------------------------------------------------------------------------------------------

@@ -42,15 +42,20 @@ _HARMLESS = {
 }  # fmt: skip
 
 
-def attach(spans: Sequence[Span], lexicon: Lexicon) -> Draft:
-    """The draft of one message. Raises Refused for what is out of scope."""
-    return _Attacher(spans, lexicon).run()
+def attach(spans: Sequence[Span], lexicon: Lexicon, analysis: str | None = None) -> Draft:
+    """The draft of one message, of an analysis that is known before. Raises Refused for what is out of scope."""
+    return _Attacher(spans, lexicon, analysis).run()
 
 
 class _Attacher:
-    def __init__(self, spans: Sequence[Span], lexicon: Lexicon) -> None:
+    def __init__(self, spans: Sequence[Span], lexicon: Lexicon, analysis: str | None) -> None:
         self.sentence = Sentence(spans, lexicon)
-        self.draft = Draft()
+        self.draft = Draft(analysis=analysis)
+        named = {m.names[0] for s in spans if (m := s.of("analysis"))} | ({analysis} if analysis else set())
+        metrics = {lexicon.model.metric(lexicon.vocabulary.analyses[n].metric).dataset for n in named}
+        takes = {part for n in named for part in lexicon.vocabulary.analyses[n].takes}
+        # "will Claims run out of tokens" is about a team of that name, not about claims handled.
+        self.of_work = not named or "units" in takes or "unit_costs" in metrics
         self.negating = ""  # the exclusion word that still waits for what it excludes
         self.readmitting = False
         self.metric_places: list[int] = []
@@ -79,6 +84,9 @@ class _Attacher:
             and not (self.draft.direction or self.draft.by_rate or self.draft.against)
         ):
             self.draft.change = False  # "how did cost move month by month" is a series
+        if self.draft.analysis:
+            beside = self.sentence.lexicon.vocabulary.analyses[self.draft.analysis].beside
+            self.draft.unknown = [word for word in self.draft.unknown if word.lower() not in beside]
         named = [e for e in self.draft.empties if e.names]
         if named:  # "untagged (no squad tag)" says one thing twice
             self.draft.empties = named
@@ -145,6 +153,9 @@ class _Attacher:
             return
         if span.times:
             self._time(i, span)
+            return
+        if span.hits and span.of("unit_of_work") and not self.of_work:
+            self._value(i, span)
             return
         meaning = self.sentence.meaning(span)
         if meaning is None:

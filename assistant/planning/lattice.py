@@ -208,9 +208,9 @@ def _spans(tokens: Sequence[Token], words: Sequence[str], start: int, lexicon: L
             cheapest = min(_cost(m, len(part)) for m in kept)
         if span.times:
             cheapest = min(cheapest, PIECE - 0.1)
-        number = _number(part, lexicon)
-        if number is not None:
-            value, percent, currency = number
+        amount = number(part, lexicon)
+        if amount is not None:
+            value, percent, currency = amount
             span = replace(span, number=value, percent=percent, currency=currency)
             cheapest = min(cheapest, PIECE - 0.05)
         if len(part) == 1 and not span.known and part[0].word in SEPARATORS:
@@ -234,7 +234,7 @@ def _cost(meaning: Meaning, length: int) -> float:
     return PIECE + meaning.cost - longer - (0.02 if meaning.kind == "value" else 0.0)
 
 
-def _number(part: Sequence[Token], lexicon: Lexicon) -> tuple[Decimal, bool, str | None] | None:
+def number(part: Sequence[Token], lexicon: Lexicon) -> tuple[Decimal, bool, str | None] | None:
     """An amount: `$5k`, `5 million dollars`, `twenty percent`, `three`."""
     vocabulary = lexicon.vocabulary
     words = tuple(t.word for t in part)

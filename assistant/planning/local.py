@@ -12,13 +12,14 @@ from decimal import Decimal
 from typing import Any
 
 from assistant.errors import Clarify, Refused
-from assistant.planning import attach, lattice, resolve
+from assistant.planning import attach, brief, lattice, resolve
 from assistant.planning.resolve import Candidate
 from assistant.semantics import words
 from assistant.semantics.lexicon import Lexicon
 from assistant.values import Filter, QueryPlan, Reading
 
 LONGEST_QUESTION = 2_000
+USAGE = "token_usage"
 
 # Runs a plan and returns its rows; the planner only asks for it when readings compete.
 Run = Callable[[QueryPlan], Sequence[tuple[Any, ...]]]
@@ -45,8 +46,13 @@ def read(text: str, lexicon: Lexicon, context: Context, run: Run | None = None) 
         raise Clarify("The question is empty. Ask, for example: “cost by service last month”.")
     if len(text) > LONGEST_QUESTION:
         raise Refused(f"The question has {len(text):,} characters; {LONGEST_QUESTION:,} is the most.")
+    own = brief.read(text, lexicon, context.previous)
+    if own is not None and own.rest is None:
+        plan = QueryPlan(dataset=USAGE, metrics=(lexicon.vocabulary.analyses[own.analysis].metric,))
+        return Reading(plan.model_copy(update={"analysis": own.analysis, "given": own.given}), 0.95, own.notes)
+    text = text if own is None or own.rest is None else own.rest
     cover = lattice.cover(words.tokens(text), lexicon)
-    draft = attach.attach(cover.spans, lexicon)
+    draft = attach.attach(cover.spans, lexicon, own.analysis if own else None)
     try:
         candidates = resolve.resolve(draft, lexicon, context.today, context.previous, context.reporting)
     except Clarify as error:
@@ -56,10 +62,11 @@ def read(text: str, lexicon: Lexicon, context: Context, run: Run | None = None) 
         uncovered.words = tuple(draft.unknown)
         raise uncovered from None
     chosen = candidates[0] if len(candidates) == 1 or run is None else _decide(text, candidates, run)
+    plan = chosen.plan if own is None else chosen.plan.model_copy(update={"given": own.given})
     return Reading(
-        plan=chosen.plan,
+        plan=plan,
         confidence=round(chosen.confidence, 3),
-        assumptions=chosen.assumptions,
+        assumptions=(*(own.notes if own else ()), *chosen.assumptions),
         competitors=tuple(c.plan for c in candidates if c is not chosen),
     )
 

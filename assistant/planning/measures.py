@@ -39,7 +39,9 @@ def choose(scope: Scope) -> tuple[str, ...]:
                 f"“{texts}”: the cost, or the {scope.model.metric(others[0]).label}?",
                 ("cost", scope.model.metric(others[0]).label),
             )
-    if draft.units:
+    if draft.units and scope.analysis is not None and "units" in scope.analysis.takes:
+        names = [scope.analysis.metric]
+    elif draft.units:
         names = with_units(scope, names)
     elif names == ["unit_cost"] and not scope.edits and not any(_works(v) for v in draft.values):
         kept = [str(r["metric"]) for r in scope.catalog.small.get("business_metrics", ())]
@@ -130,7 +132,10 @@ def datasets(scope: Scope, metrics: tuple[str, ...]) -> Iterator[tuple[Dataset, 
             raise Refused("Nothing is loaded yet: `askcost load FILE…` or `askcost demo`.")
         return
     offered = False
-    for dataset in scope.model.datasets.values():
+    before = scope.previous if scope.edits and not scope.draft.metrics else None
+    # "and in August?" is about the same usage: its own data come first.
+    ordered = sorted(scope.model.datasets.values(), key=lambda d: before is None or d.name != before.dataset)
+    for dataset in ordered:
         spelled = spelled_in(scope, metrics, dataset)
         if spelled is None:
             continue
@@ -193,6 +198,14 @@ def metric_assumptions(scope: Scope, used: Sequence[Metric]) -> list[str]:
     return [
         f"'{t}' — {m.assumption}" if t else m.assumption for m in used if m.assumption for t in [word_for(scope, m)]
     ]
+
+
+def of_usage(scope: Scope, metrics: Sequence[str], dimensions: Sequence[str], dataset: Dataset) -> tuple[str, ...]:
+    """The metrics, those of the fleet by what stands for them where a question names a team, a model or a run."""
+    own = scope.model.dimensions[dataset.name]
+    named = [*dimensions, *(h.dimension for v in scope.draft.values for h in v.hits if h.dataset == dataset.name)]
+    usage_only = any(own[name].usage_only for name in named if name in own)
+    return tuple((scope.model.metric(m).of_usage if usage_only else None) or m for m in metrics)
 
 
 def check_fleet(scope: Scope, used: Sequence[Metric], dimensions: Sequence[str], dataset: Dataset) -> None:

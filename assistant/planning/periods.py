@@ -98,7 +98,8 @@ def choose(scope: Scope, dataset: Dataset, days: Days, grain: Grain | None) -> S
     if comparison is not None and comparison.start == period.start:
         raise Clarify(f"That compares {calendar.label(period)} with itself. With which days should it be compared?")
     if comparison is not None:
-        period, comparison = aligned(period, comparison, days, assumptions)
+        if dataset.grain == "day":  # a month of a monthly table is whole
+            period, comparison = aligned(period, comparison, days, assumptions)
         _loaded(comparison, days, dataset)
         if days.count(comparison.start, comparison.end) < comparison.days:
             assumptions.append(_partly(comparison, days))

@@ -108,8 +108,9 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
     scope.notes = Notes()
     draft = scope.draft
     base = _base(scope)
-    used = [scope.model.metric(m) for m in metrics]
     dimensions, limit_per = grouping.split_by(scope, dataset, base)
+    metrics = measures.of_usage(scope, metrics, dimensions, dataset)
+    used = [scope.model.metric(m) for m in metrics]
     grain = grouping.grain(scope, base)
     if grain is None and draft.trend:
         grain = grouping.trend_grain(scope, dataset)
@@ -212,8 +213,12 @@ def _analysed(scope: Scope, plan: QueryPlan) -> QueryPlan:
     own = {"dataset": plan.dataset, "metrics": (analysis.metric,)}
     usual = {name: own.get(name, field.default) for name, field in QueryPlan.model_fields.items()}
     spare = [n for n, value in usual.items() if getattr(plan, n) != value and n not in (*analysis.takes, "dataset")]
+    if "units" in analysis.takes and scope.draft.units:
+        plan = plan.model_copy(update={"given": (("unit", scope.draft.units[0][0]),)})
     if spare and not scope.draft.analysis:
         return plan  # a follow-up that asks for the numbers again
+    if not scope.draft.analysis and scope.previous is not None:
+        plan = plan.model_copy(update={"given": scope.previous.given})
     if spare:
         wish = _WISHES.get(spare[0], spare[0].replace("_", " "))
         raise Clarify(f"{analysis.label} does not go with {wish} yet. Leave that out, or ask for it alone.")

@@ -112,7 +112,10 @@ def _key(route: Route, meter: Meter) -> str:
         route.lexicon.model.version,
         completion.version(),
         [m.name for m in meter.desk.planning],
-        sorted((t.name, t.predicate or "", [c.name for c in t.columns]) for t in access.tables.values()),
+        sorted(
+            (t.name, t.predicate or "", sorted(t.masks.items()), [c.name for c in t.columns])
+            for t in access.tables.values()
+        ),
     )
     return sha256(json.dumps(parts).encode()).hexdigest()
 

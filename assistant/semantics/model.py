@@ -51,7 +51,8 @@ class Metric:
     """Something that can be measured: an aggregate over one dataset, with its unit.
 
     unit `currency` means the dataset's billing currency. `stands_in_for`: the metric that means the
-    same in another dataset. `fleet`: defined for clusters, not for teams.
+    same in another dataset. `fleet`: defined for clusters, not for teams; `of_usage`: the metric that is, for teams,
+    models and runs.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Metric:
     stands_in_for: str | None = None
     periodless: bool = False
     fleet: bool = False
+    of_usage: str | None = None
     within: str | None = None
     needs: tuple[str, ...] = ()
     assumption: str | None = None
@@ -206,9 +208,9 @@ def read(folder: Path) -> SemanticModel:
             raise node.fail(f"metric `{metric.name}` is defined twice.")
         metrics[metric.name] = metric
     for node in pending:
-        for other in (metrics[node["name"]].stands_in_for,):
+        for other in (metrics[node["name"]].stands_in_for, metrics[node["name"]].of_usage):
             if other and other not in metrics:
-                raise node.fail(f"`stands_in_for` names `{other}`, which is no metric.")
+                raise node.fail(f"`{node['name']}` names `{other}`, which is no metric.")
     return SemanticModel(datasets, dimensions, metrics, version=_digest(folder))
 
 
@@ -345,6 +347,7 @@ def _metric(node: Node, datasets: Mapping[str, Dataset]) -> Metric:
             "stands_in_for",
             "periodless",
             "fleet",
+            "of_usage",
             "within",
             "needs",
             "assumption",
@@ -372,6 +375,7 @@ def _metric(node: Node, datasets: Mapping[str, Dataset]) -> Metric:
         stands_in_for=data.get("stands_in_for"),
         periodless=bool(data.get("periodless")),
         fleet=bool(data.get("fleet")),
+        of_usage=data.get("of_usage"),
         within=data.get("within") or data.get("per"),
         needs=tuple(data.get("needs", ())),
         assumption=data.get("assumption"),

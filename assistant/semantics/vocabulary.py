@@ -32,6 +32,7 @@ _TOP = (
     "analyses",
     "everyday",
     "spellings",
+    "workloads",
 )
 
 
@@ -76,7 +77,7 @@ class Analysis:
     """A kind of question that takes more than one query: how it is asked, and which parts of a plan it uses.
 
     metric: what it is about when none is named. period: the words for its usual period. compares: with the one before.
-    ahead: its period may reach beyond the loaded days.
+    ahead: its period may reach beyond the loaded days. beside: words that say nothing more beside its own.
     """
 
     name: str
@@ -87,6 +88,29 @@ class Analysis:
     compares: bool
     ahead: bool
     words: tuple[str, ...]
+    beside: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Workloads:
+    """The words of figures that a question brings along; phrases as words, longest first."""
+
+    quantities: Mapping[tuple[str, ...], str]
+    parts: frozenset[str]
+    flags: frozenset[str]
+    rates: Mapping[tuple[str, ...], str]
+    each: frozenset[tuple[str, ...]]
+    fillers: frozenset[tuple[str, ...]]
+    barriers: frozenset[str]
+    moves: frozenset[tuple[str, ...]]
+    target: frozenset[tuple[str, ...]]
+    source: frozenset[tuple[str, ...]]
+    hypothetical: frozenset[str]
+    models: tuple[str, ...]
+    days_per_month: Decimal
+    why: frozenset[tuple[str, ...]]
+    charged: frozenset[tuple[str, ...]]
+    pool: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -108,6 +132,7 @@ class Vocabulary:
     analyses: Mapping[str, Analysis]
     everyday: frozenset[str]
     spellings: Mapping[str, str]
+    workloads: Workloads
 
     def same_concept(self, one: str, other: str) -> bool:
         """Whether two dimension names mean the same thing to people: squad and team."""
@@ -180,11 +205,48 @@ def read(folder: Path) -> Vocabulary:
         spellings=dict(schema_files.mapping(top["spellings"], top, "spellings")),
         everyday=frozenset(schema_files.words(top["everyday"], top, "everyday")),
         analyses={one.name: one for one in map(_analysis, top["analyses"])},
+        workloads=_workloads(top["workloads"], schema_files.read(folder / "finops.yaml")),
+    )
+
+
+def _workloads(node: Any, finops: Any) -> Workloads:
+    """The models that designs are compared with stand in finops.yaml, and are known by parts of their names."""
+    lists = (
+        "parts", "flags", "each", "fillers", "barriers", "moves", "target", "source", "hypothetical", "why", "charged",
+        "pool",
+    )  # fmt: skip
+    node.only(("quantities", "rates", *lists))
+
+    def phrases(key: str) -> frozenset[tuple[str, ...]]:
+        return frozenset(split(w) for w in schema_files.words(node.require(key), node, key))
+
+    def named(key: str) -> dict[tuple[str, ...], str]:
+        table = schema_files.mapping(node.require(key), node, key)
+        return {split(w): name for name, ws in table.items() for w in schema_files.words(ws, node, f"{key}.{name}")}
+
+    estimate = finops.require("estimate")
+    return Workloads(
+        quantities=named("quantities"),
+        parts=frozenset(schema_files.words(node.require("parts"), node, "parts")),
+        flags=frozenset(schema_files.words(node.require("flags"), node, "flags")),
+        rates=named("rates"),
+        each=phrases("each"),
+        fillers=phrases("fillers"),
+        barriers=frozenset(schema_files.words(node.require("barriers"), node, "barriers")),
+        moves=phrases("moves"),
+        target=phrases("target"),
+        source=phrases("source"),
+        hypothetical=frozenset(schema_files.words(node.require("hypothetical"), node, "hypothetical")),
+        models=schema_files.words(estimate.require("models"), estimate, "estimate.models"),
+        days_per_month=Decimal(estimate.require("days_per_month")),
+        why=phrases("why"),
+        charged=phrases("charged"),
+        pool=frozenset(schema_files.words(node.require("pool"), node, "pool")),
     )
 
 
 def _analysis(node: Any) -> Analysis:
-    node.only(("name", "label", "metric", "period", "takes", "compares", "ahead", "words"))
+    node.only(("name", "label", "metric", "period", "takes", "compares", "ahead", "words", "beside"))
     return Analysis(
         node.require("name"),
         node.require("label"),
@@ -194,6 +256,7 @@ def _analysis(node: Any) -> Analysis:
         node.get("compares") == "true",
         node.get("ahead") == "true",
         schema_files.words(node.require("words"), node, "words"),
+        frozenset(schema_files.words(node.get("beside", []), node, "beside")),
     )
 
 

@@ -27,9 +27,10 @@ def access(
     policy: Sequence[Filter] = (),
     words: str = "",
     hidden: Mapping[str, Sequence[str]] | None = None,
+    masks: Mapping[str, Mapping[str, str]] | None = None,
     same: Same = eq,
 ) -> Access:
-    """`policy` empty: every row. `hidden`: table → columns this role does not see."""
+    """`policy` empty: every row. `hidden`: table → columns this role does not see. `masks`: what it sees instead."""
     tables: dict[str, TableAccess] = {}
     closed: dict[str, str] = {}
     for table, columns in catalog.tables.items():
@@ -37,11 +38,13 @@ def access(
         if policy and predicate is None:
             closed[table] = f"your row policy ({words}) does not apply to {table}"
             continue
+        own = (masks or {}).get(table, {})
         gone = set((hidden or {}).get(table, ()))
         tables[table] = TableAccess(
             name=table,
             columns=tuple(c for c in columns if c.name not in gone),
             predicate=predicate,
+            masks={c.name: own[c.name] for c in columns if c.name in own and c.name not in gone},
             shortcuts=_shortcuts(table, catalog),
         )
     if user is not None and role != "admin" and "users" in tables:
@@ -77,6 +80,8 @@ def sees_more(one: Access, other: Access) -> bool:
         less = other.tables.get(name)
         if less is None or less.predicate != table.predicate or not {*table.columns} <= {*less.columns}:
             return True
+        if any(table.masks.get(column) != mask for column, mask in less.masks.items()):
+            return True
     return False
 
 
@@ -84,7 +89,22 @@ def _common(tables: Sequence[TableAccess]) -> TableAccess:
     predicates = sorted({table.predicate for table in tables if table.predicate is not None})
     shared = set(tables[0].columns).intersection(*(table.columns for table in tables))
     joined = predicates[0] if len(predicates) == 1 else " AND ".join(f"({p})" for p in predicates) or None
-    return replace(tables[0], columns=tuple(c for c in tables[0].columns if c in shared), predicate=joined)
+    masked = dict.fromkeys(name for table in tables for name in table.masks)
+    return replace(
+        tables[0],
+        columns=tuple(c for c in tables[0].columns if c in shared),
+        predicate=joined,
+        masks={name: _everyones([t.masks[name] for t in tables if name in t.masks], name) for name in masked},
+    )
+
+
+def _everyones(masks: Sequence[str], column: str) -> str:
+    """A column with a name only where every mask leaves it."""
+    distinct = sorted(set(masks))
+    whole = distinct[0]
+    for mask in distinct[1:]:
+        whole = f"CASE WHEN ({whole}) IS DISTINCT FROM {column} THEN ({whole}) ELSE ({mask}) END"
+    return whole
 
 
 def _smaller(one: Limits, other: Limits) -> Limits:

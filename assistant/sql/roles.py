@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from assistant.semantics import schema_files
+from assistant.sql import people
+from assistant.sql.people import People, Sees
 from assistant.values import Limits
 
 _LIMITS = ("seconds", "memory_mb", "rows")
+_SEES: tuple[Sees, ...] = ("own", "team", "all")
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,12 @@ class Sight:
 
 @dataclass(frozen=True)
 class Role:
-    """`verifies`: may save SQL as a question's verified answer, for everybody."""
+    """verifies: may save SQL as a question's verified answer, for everybody. sees: the individuals it sees by name."""
 
     sight: Sight
     limits: Limits = field(default_factory=Limits)
     verifies: bool = False
+    sees: Sees = "own"
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Roles:
+    """Every role by its name, groups of users, and which columns name individuals."""
+
     roles: Mapping[str, Role]
     groups: tuple[Group, ...] = ()
+    people: People = field(default_factory=People)
 
     def sights(self, user: Mapping[str, Any]) -> tuple[Sight, ...]:
         """Everything that narrows what one row of `users` sees: each holds, so that more of them show less."""
@@ -61,16 +68,17 @@ class Roles:
 def read(folder: Path) -> Roles:
     """Raises SchemaError naming file and line."""
     top = schema_files.read(folder / "roles.yaml")
-    top.only(("roles", "groups"))
+    top.only(("roles", "groups", "people"))
     nodes = schema_files.mapping(top.require("roles"), top, "roles")
     return Roles(
         {name: _role(name, node) for name, node in nodes.items()},
         tuple(_group(node) for node in top.get("groups", ())),
+        people.read(top.get("people")),
     )
 
 
 def _role(name: str, node: schema_files.Node) -> Role:
-    node.only((*_LIMITS, "hidden", "row_policy", "verifies"))
+    node.only((*_LIMITS, "hidden", "row_policy", "verifies", "people"))
     try:
         limits = Limits(
             seconds=float(node.require("seconds")),
@@ -82,7 +90,10 @@ def _role(name: str, node: schema_files.Node) -> Role:
     verifies = str(node.get("verifies", "no"))
     if verifies not in ("yes", "no"):
         raise node.fail(f"`verifies` of `{name}` is yes or no.")
-    return Role(_sight(name, node), limits, verifies == "yes")
+    sees = next((s for s in _SEES if s == node.get("people", "own")), None)
+    if sees is None:
+        raise node.fail(f"`people` of `{name}` is one of {', '.join(_SEES)}.")
+    return Role(_sight(name, node), limits, verifies == "yes", sees)
 
 
 def _group(node: schema_files.Node) -> Group:

@@ -35,6 +35,7 @@ def understood(plan: QueryPlan, model: SemanticModel) -> str:
         direction = "top" if not plan.order or plan.order.descending else "bottom"
         within = f" in each {_label(plan.limit_per, plan, model)}" if plan.limit_per else ""
         parts.append(f"{direction} {plan.limit}{within}")
+    parts += [f"{name.replace('_', ' ')} {value}" for name, value in plan.given]
     if plan.currency:
         parts.append(f"in {plan.currency}")
     text = " · ".join(parts)

@@ -8,8 +8,8 @@ from typing import Any
 from assistant.errors import GuardRefusal
 from assistant.sql.guard import parser
 from assistant.sql.guard.parser import Tree
-from assistant.sql.guard.tables import predicate
-from assistant.values import Access
+from assistant.sql.guard.tables import masked, predicate
+from assistant.values import Access, TableAccess
 
 _PLACES = {"query_location", "query_location_length", "is_operator"}
 
@@ -40,12 +40,18 @@ def _filters(node: Tree, access: Access) -> bool:
     open_to = next((t for t in access.tables.values() if t.name == table["qualified_name"]["path"][-1]), None)
     if open_to is None or len(table["qualified_name"]["path"]) != 2:
         return False
-    visible = {column.name for column in open_to.columns} | set(open_to.shortcuts.values())
     policy = predicate(open_to.predicate) if open_to.predicate is not None else None
     return _plain(node.get("where_clause")) == _plain(policy) and all(
-        item.get("class") == "COLUMN_REF" and len(item["column_names"]) == 1 and item["column_names"][0] in visible
-        for item in node["select_list"]
+        _visible(item, open_to) for item in node["select_list"]
     )
+
+
+def _visible(item: Tree, table: TableAccess) -> bool:
+    """Whether an output is a visible column, or what stands for a masked one."""
+    if item.get("class") != "COLUMN_REF":
+        return any(_plain(item) == _plain(masked(sql, name)) for name, sql in table.masks.items())
+    plain = {column.name for column in table.columns} - set(table.masks) | set(table.shortcuts.values())
+    return len(item["column_names"]) == 1 and item["column_names"][0] in plain
 
 
 def _plain(tree: Any) -> Any:

@@ -133,7 +133,7 @@ class _Resolver:
         query: Tree = {
             "type": "SELECT_NODE",
             "cte_map": {},
-            "select_list": [_column(name) for name in columns],
+            "select_list": [_shown(name, table) for name in columns],
             "from_table": {
                 "type": "BASE_TABLE",
                 "schema_name": "main",
@@ -191,6 +191,10 @@ def star_from(table: Tree) -> Tree:
     }
 
 
+def _shown(name: str, table: TableAccess) -> Tree:
+    return masked(table.masks[name], name) if name in table.masks else _column(name)
+
+
 def _column(name: str) -> Tree:
     return {"class": "COLUMN_REF", "type": "COLUMN_REF", "column_names": [name]}
 
@@ -200,6 +204,13 @@ def predicate(sql: str) -> Tree:
     """The tree of a policy's condition."""
     where: Tree = parser.parse(f"SELECT 1 WHERE ({sql})")["where_clause"]
     return where
+
+
+@lru_cache(maxsize=256)
+def masked(sql: str, name: str) -> Tree:
+    """The tree of what stands for a column, under the column's name."""
+    item: Tree = parser.parse(f"SELECT {sql}")["select_list"][0]
+    return item | {"alias": name}
 
 
 def named(nodes: Sequence[Tree]) -> frozenset[str] | None:

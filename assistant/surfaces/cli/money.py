@@ -26,6 +26,13 @@ from assistant.surfaces.cli.options import (
 @click.option("--month", type=MONTH, help="Like 2026-10; the newest whole month when absent.")
 @click.option("--by", help="The key of charges that no rule matches, like team; that of most rules when absent.")
 @click.option("--consumer", help="Only this consumer's statement, and why each line is what it is.")
+@click.option(
+    "--statements",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write every consumer's statement as CSV, XLSX and HTML into this folder.",
+)
+@click.option("--showback", is_flag=True, help="Statements for information; nothing is posted.")
+@click.option("--close", "closes", type=MONTH, help="Close this month: it then changes by correction lines only.")
 @click.option("--user", help="As this user, under their row policy.")
 @shapes
 @warehouse_option
@@ -33,15 +40,27 @@ def chargeback(
     month: datetime | None,
     by: str | None,
     consumer: str | None,
+    statements: Path | None,
+    showback: bool,
+    closes: datetime | None,
     user: str | None,
     shape: str | None,
     warehouse: Path | None,
 ) -> None:
     """Who bears what, by the allocation rules. Example: askcost chargeback --month 2026-10 --by team."""
     from assistant.analysis import chargeback as analysis
-    from assistant.surfaces.cli import reports
+    from assistant.surfaces.cli import billing, reports
 
-    books = reports.books(configuration(warehouse), user)
+    if closes and (month or consumer or statements):
+        raise click.UsageError("--close closes one month; give it alone, or with --by.")
+    config = configuration(warehouse)
+    books = reports.books(config, user)
+    if closes:
+        sys.exit(billing.close(config, books, date(closes.year, closes.month, 1), by))
+    if statements:
+        if consumer:
+            raise click.UsageError("--statements writes every consumer's; leave --consumer out.")
+        sys.exit(billing.write(books, statements, first_day(month), by, showback))
     reports.show(analysis.report(books, first_day(month), by, consumer), shape)
 
 
@@ -85,6 +104,7 @@ def unit_cost(
 @click.option("--from", "start", type=MONTH, help="The first month; January of the newest year when absent.")
 @click.option("--to", "end", type=MONTH, help="The last month, included.")
 @click.option("--cluster", help="Only this cluster.")
+@click.option("--per", help="Carbon of one of these, like loan: location-based and embodied ÷ volume, by month.")
 @click.option("--user", help="As this user, under their row policy.")
 @shapes
 @warehouse_option
@@ -92,6 +112,7 @@ def carbon(
     start: datetime | None,
     end: datetime | None,
     cluster: str | None,
+    per: str | None,
     user: str | None,
     shape: str | None,
     warehouse: Path | None,
@@ -101,7 +122,9 @@ def carbon(
     from assistant.surfaces.cli import reports
 
     period = (first_day(start), first_day(end, later=1))
-    reports.show(analysis.report(reports.books(configuration(warehouse), user), *period, cluster), shape)
+    books = reports.books(configuration(warehouse), user)
+    found = analysis.sci_report(books, per, *period, cluster) if per else analysis.report(books, *period, cluster)
+    reports.show(found, shape)
 
 
 @click.command()
@@ -119,6 +142,12 @@ def carbon(
 @click.option("--budget", help="A budget to compare with: total or team=Payments.")
 @click.option("--day", type=DATE, help="Prices of this day; today when absent.")
 @click.option("--user", help="As this user, under their row policy.")
+@click.option("--application", help="Whose usage it will be; with --save, for --actual later.")
+@click.option("--save", help="Keep the estimate under this name, as its next version.")
+@click.option("--list", "listing", is_flag=True, help="The estimates that are kept.")
+@click.option("--actual", help="Compare this kept estimate with the token usage since.")
+@click.option("--since", type=DATE, help="With --actual: usage from this day; the day it was kept when absent.")
+@click.option("--compare", type=click.Path(path_type=Path, dir_okay=False), help="With --file: the same design before.")
 @click.option("--markdown", "shape", flag_value="markdown", help="Print Markdown, for a pull request.")
 @shapes
 @warehouse_option
@@ -131,6 +160,12 @@ def estimate(
     gpu_tokens_per_second: float | None,
     budget: str | None,
     day: datetime | None,
+    application: str | None,
+    save: str | None,
+    listing: bool,
+    actual: str | None,
+    since: datetime | None,
+    compare: Path | None,
     user: str | None,
     shape: str | None,
     warehouse: Path | None,
@@ -143,19 +178,36 @@ def estimate(
     from assistant.analysis import pricing as prices
     from assistant.surfaces.cli import pricing
 
+    config = configuration(warehouse)
+    if listing or actual:
+        sys.exit(pricing.kept(config, actual, since.date() if since else None, user, shape or "table"))
     given = {k: v for k, v in workload.items() if v is not None}
     if file is not None and (models or given):
         raise click.UsageError("give either --file or a workload, not both.")
     if file is None and not (models and {"requests_per_day", "input_tokens", "output_tokens"} <= set(given)):
         raise click.UsageError("give --model, --requests-per-day, --input-tokens and --output-tokens, or --file.")
-    about = {"growth": growth, "months": months, "limit_usd_per_month": limit}
-    about = {k: v for k, v in {**about, "gpu_tokens_per_second": gpu_tokens_per_second}.items() if v is not None}
+    about: dict[str, Any] = {"growth": growth, "months": months, "limit_usd_per_month": limit}
+    about |= {"gpu_tokens_per_second": gpu_tokens_per_second, "application": application}
+    about = {k: v for k, v in about.items() if v is not None}
     if file is not None:
         design = prices.design_of({**prices.read_design(file).model_dump(), **about})
     else:
         design = pricing.price_asked({**given, **about, "models": models})
-    today = day.date() if day else datetime.now(UTC).date()
-    sys.exit(pricing.estimate(configuration(warehouse), design, today, budget, user, shape or "table"))
+    if compare is not None and file is None:
+        raise click.UsageError("--compare needs --file, the design as it is now.")
+    # An absent file is a design that is new: everything it costs is the change.
+    before = prices.read_design(compare) if compare is not None and compare.exists() else None
+    asked = pricing.Asked(
+        design,
+        day.date() if day else datetime.now(UTC).date(),
+        budget,
+        user,
+        shape or "table",
+        save,
+        before,
+        compare is not None,
+    )
+    sys.exit(pricing.estimate(config, asked))
 
 
 @click.command(name="what-if")

@@ -35,7 +35,7 @@ class Asked:
 
     def filters(self) -> tuple[Filter, ...]:
         """The words as this user knows them: values outside the row policy do not exist."""
-        own = self.assistant._lexicon(self.assistant.warehouse, self.assistant.access(self.user))
+        own = self.assistant.lexicon(self.assistant.warehouse, self.assistant.access(self.user))
         return local.filters(self.words, own) if self.words.strip() else ()
 
     @cached_property

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from assistant.analysis import pricing
+from assistant.analysis import estimates, pricing
 from assistant.config import Config
 from assistant.errors import Refused
 from assistant.finops.estimate import Design
+from assistant.ledger.drawer import Drawer
 from assistant.surfaces.cli.reports import books, show
 
 OVER_LIMIT = 1
 
 
-def estimate(config: Config, design: Design, day: date, budget: str | None, user: str | None, shape: str) -> int:
+@dataclass(frozen=True)
+class Asked:
+    """A design to price and what is done with it. compared: with the design `before`, None where it is new."""
+
+    design: Design
+    day: date
+    budget: str | None = None
+    user: str | None = None
+    shape: str = "table"
+    save: str | None = None
+    before: Design | None = None
+    compared: bool = False
+
+
+def estimate(config: Config, asked: Asked) -> int:
     """Prices a design. Exit code 1 when its first choice is over the limit or the budget."""
+    design, day, budget, user = asked.design, asked.day, asked.budget, asked.user
     warehouse = books(config, user) if config.warehouse.exists() else None
     if warehouse is None and (budget or design.gpu_tokens_per_second is not None):
         raise Refused(f"There is no warehouse at {config.warehouse}, so no budget and no fleet to compare with.")
@@ -29,8 +46,25 @@ def estimate(config: Config, design: Design, day: date, budget: str | None, user
     fleet: list[pricing.OwnGpus] = []
     if warehouse and design.gpu_tokens_per_second is not None:
         fleet = pricing.own_gpus(warehouse, first, design.gpu_tokens_per_second)
-    show(pricing.report(quote, held, over_budget, fleet), shape)
+    report = pricing.report(quote, held, over_budget, fleet)
+    if asked.compared:
+        before = pricing.quote(asked.before, day, config.schemas) if asked.before else None
+        report = estimates.with_change(report, quote, before)
+    if asked.save:
+        paper = estimates.save(Drawer(config.ledger_path), asked.save, quote, user)
+        report = replace(report, notes=(*report.notes, f"Kept as “{paper.name}”, version {paper.version}."))
+    show(report, asked.shape)
     return OVER_LIMIT if quote.over_limit or over_budget else 0
+
+
+def kept(config: Config, actual: str | None, since: date | None, user: str | None, shape: str) -> int:
+    """Lists the kept estimates, or compares one with what came of it."""
+    drawer = Drawer(config.ledger_path)
+    if actual is None:
+        show(estimates.listed(drawer), shape)
+    else:
+        show(estimates.actual(books(config, user), drawer, actual, since), shape)
+    return 0
 
 
 def price_asked(values: Mapping[str, Any]) -> Design:
@@ -40,7 +74,7 @@ def price_asked(values: Mapping[str, Any]) -> Design:
     return pricing.design_of({**design, "workloads": [workload]})
 
 
-_DESIGN = ("models", "growth", "months", "limit_usd_per_month", "gpu_tokens_per_second")
+_DESIGN = ("models", "growth", "months", "limit_usd_per_month", "gpu_tokens_per_second", "application")
 _WORKLOAD = ("requests_per_day", "input_tokens", "output_tokens", "cached", "cache_write", "batch", "retries")
 
 

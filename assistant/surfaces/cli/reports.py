@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -47,7 +48,7 @@ def show(report: Report, shape: str | None = None) -> None:
     columns = [report.columns[i] for i in kept]
     rows = [[row[i] for i in kept] for row in report.rows]
     for sentence in report.sentences:
-        click.echo(plain(sentence))
+        click.echo(_inert(sentence) + "\n" if shape == "markdown" else plain(sentence))
     click.echo()
     if shape == "markdown":
         click.echo(_markdown(columns, rows))
@@ -55,14 +56,20 @@ def show(report: Report, shape: str | None = None) -> None:
         click.echo(to_terminal(columns, rows, shutil.get_terminal_size((120, 24)).columns, sys.stdout.isatty()))
     click.echo()
     for note in report.notes:
-        click.echo(plain(f"- {note}" if shape == "markdown" else f"  · {note}"))
+        click.echo(f"- {_inert(note)}" if shape == "markdown" else plain(f"  · {note}"))
+
+
+def _inert(text: str) -> str:
+    """Text that Markdown shows as it stands: no link, picture, formula or mention, whoever wrote the file."""
+    escaped = re.sub(r"([\\`*_{}\[\]<>#|!$~])", r"\\\1", plain(text))
+    return re.sub(r"@(?=\w)|(?<=http)(?=s?://)", lambda found: f"{found.group()}\u200b", escaped)
 
 
 def _markdown(columns: Sequence[AnswerColumn], rows: Sequence[Sequence[Any]]) -> str:
     def cell(value: Any, column: AnswerColumn) -> str:
         if column.kind == "metric" and isinstance(value, Decimal | int) and not isinstance(value, bool):
-            return money(value, "USD") if column.unit == "USD" else quantity(value)
-        return plain("" if value is None else str(value)).replace("|", "\\|").replace("<", "&lt;")
+            return _inert(money(value, "USD")) if column.unit == "USD" else quantity(value)
+        return _inert("" if value is None else str(value))
 
     lines = ["| " + " | ".join(plain(c.name).replace("_", " ") for c in columns) + " |"]
     lines.append("| " + " | ".join("---:" if c.kind == "metric" else "---" for c in columns) + " |")
