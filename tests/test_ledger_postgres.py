@@ -132,9 +132,9 @@ def test_calls_of_several_processes_do_not_overrun(config: Config) -> None:
 
 
 def test_a_server_that_is_away_costs_the_history_and_names_no_password() -> None:
-    url = "postgresql://askcost:secret@127.0.0.1:1/ledger"
+    url = "postgresql://askcost:hunter2@127.0.0.1:1/ledger"
     ledger = Ledger(store.Postgres(url))
     ledger.record(Answer("answered", "a", "cost"), "cli", "")
     assert "PostgreSQL can't be used" in str(ledger.problem)
-    assert "secret" not in str(ledger.problem)
-    assert "secret" not in repr(Config(ledger_url=url))  # type: ignore[arg-type]
+    assert "hunter2" not in str(ledger.problem)
+    assert "hunter2" not in repr(Config(ledger_url=url))  # type: ignore[arg-type]

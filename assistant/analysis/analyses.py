@@ -30,8 +30,8 @@ ANALYSES = {
 
 def answer(plan: QueryPlan, books: Books) -> Report:
     """Raises Refused and Clarify, as the analysis does."""
-    module = ANALYSES.get(plan.analysis or "")
-    if module is None:
+    if plan.analysis not in ANALYSES:
         raise Refused(f"There is no analysis called {plan.analysis}; there are {', '.join(ANALYSES)}.")
-    found: Report = import_module(f"assistant.analysis.{module}").answer(plan, books)
+    module, function = ANALYSES[plan.analysis]
+    found: Report = getattr(import_module(f"assistant.analysis.{module}"), function)(plan, books)
     return found
