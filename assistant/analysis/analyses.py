@@ -13,6 +13,7 @@ from assistant.values import QueryPlan
 ANALYSES = {
     "allowances": ("allowances", "answer"),
     "anomalies": ("anomalies", "answer"),
+    "budget_outlook": ("forecasts", "answer_budgets"),
     "break_even": ("own_gpus", "answer"),
     "carbon": ("carbon", "answer"),
     "chargeback": ("chargeback", "answer"),

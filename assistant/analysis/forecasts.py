@@ -6,7 +6,7 @@ that is of the same dataset. Currencies are forecast apart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -23,10 +23,12 @@ from assistant.finops.budgets import Budget, Status
 from assistant.finops.forecast import Daily, Forecast
 from assistant.semantics import calendar
 from assistant.sql.conditions import condition
-from assistant.values import Filter, Grain, QueryPlan
+from assistant.telling.figures import figure
+from assistant.values import Filter, Grain, Period, QueryPlan
 
 # month, quarter, year; a last day; a half-open period
 Until = str | date | tuple[date, date]
+MOST_SAID = 3
 WIDE = frozenset({"days_to_go", "fees", "trend", "naive", "run_rate"})
 
 
@@ -159,17 +161,21 @@ def report(books: Books, subject: Subject, untils: Sequence[Until] = ("month", "
             {"unit": u, "value": v, **{k: x for k, x in asdict(f).items() if k not in ("notes",)}} for u, v, f in found
         ]
     }
-    return Report(columns, rows, _sentences(found), tuple(notes), WIDE, extra)
+    said = tuple(_sentence(books.house.model.metric(subject.metric).label, *one) for one in found[:MOST_SAID])
+    return Report(columns, rows, said, tuple(notes), WIDE, extra)
 
 
-def _sentences(found: Sequence[tuple[str, str | None, Forecast]]) -> tuple[str, ...]:
-    unit, value, one = found[0]
-    band = f", between {one.low:,} and {one.high:,} four times in five" if one.low is not None else ""
-    whose = f"{value}: " if value else ""
-    return (
-        f"{whose}{one.expected:,} {unit} expected by {one.end - timedelta(days=1)}{band}; "
-        f"{one.so_far:,} up to {one.as_of}, the last complete day.",
-    )
+def _sentence(label: str, unit: str, value: str | None, one: Forecast) -> str:
+    def said(amount: Decimal) -> str:
+        return figure(amount, unit)
+
+    whose = f"{value}: {label}" if value else label[:1].upper() + label[1:]
+    when = calendar.label(Period(start=one.start, end=one.end))
+    band = ""
+    if one.low is not None and one.high is not None:
+        band = f", between {said(one.low)} and {said(one.high)} four times in five"
+    so_far = f"; {said(one.so_far)} of it up to {one.as_of.day} {one.as_of:%b %Y}" if one.as_of >= one.start else ""
+    return f"{whose} for {when} is expected to be {said(one.expected)}{band}{so_far}."
 
 
 def _records(found: Sequence[tuple[str, str | None, Forecast]], subject: Subject) -> list[str]:
@@ -239,9 +245,28 @@ def _status(budget: Budget, daily: Daily) -> Status:
         return budgets.status(budget, daily, None, str(error))
 
 
-def budget_report(books: Books, month: date | None = None) -> Report:
+def answer_budgets(plan: QueryPlan, books: Books) -> Report:
+    """The outlook of a month's budgets: all of them, those of one dimension, or of some of its values."""
+
+    def meant(status: Status) -> bool:
+        whole = status.budget.value is None
+        name = "total" if whole else books.dimension(status.budget.dimension, "A budget")
+        named = all(f.dimension == name and status.budget.value in f.values for f in plan.filters)
+        return named and (not plan.dimensions or name in plan.dimensions)
+
+    if any(f.op != "in" for f in plan.filters):
+        raise Clarify("Budgets are kept for names, not for what is left without them. Whose budgets?")
+    return budget_report(books, books.one_month(plan.period), meant)
+
+
+def budget_report(
+    books: Books, month: date | None = None, meant: Callable[[Status], bool] = lambda status: True
+) -> Report:
     """Used, pace, projected and run-out day of a month's budgets, and why some are at risk."""
-    found, notes = budgets_of(books, month)
+    every, notes = budgets_of(books, month)
+    found = [status for status in every if meant(status)]
+    if not found:
+        raise Refused("There is no such budget in that month.")
     columns = (
         dimension("dimension"), dimension("value"), metric("budget", "USD"), metric("used", "USD"),
         metric("used_percent", "percent"), metric("pace", "ratio"), metric("projected", "USD"), metric("low", "USD"),
@@ -255,7 +280,14 @@ def budget_report(books: Books, month: date | None = None) -> Report:
         for s in found
     )  # fmt: skip
     risky = [s for s in found if s.state in ("over", "will exceed", "at risk")]
-    said = (
-        f"{len(risky)} of {len(found)} budgets of {found[0].budget.start:%b %Y} are over or at risk." if found else ""
-    )
-    return Report(columns, rows, (said,), tuple(notes), frozenset({"low", "high", "over", "why"}))
+    when = f"{found[0].budget.start:%b %Y}"
+    said = [f"{len(risky)} of {len(found)} budgets of {when} {'is' if len(risky) == 1 else 'are'} over or at risk."]
+    said += [_outlook(status) for status in (risky or found)[:MOST_SAID]]
+    return Report(columns, rows, tuple(said), tuple(notes), frozenset({"low", "high", "over", "why"}))
+
+
+def _outlook(one: Status) -> str:
+    whose = one.budget.value or f"The {one.budget.dimension} budget"
+    used = f"{figure(one.used, 'USD')} of {figure(one.budget.amount, 'USD')} used"
+    expected = "" if one.projected is None else f", {figure(one.projected, 'USD')} expected by the end"
+    return f"{whose}: {one.state}, {used}{expected}."

@@ -19,6 +19,8 @@ from assistant.values import Grain, Period
 DEFAULT_DAYS = 30
 # A period that nobody named is only set against one of about its length: months differ by three days.
 LIKE_DAYS = 3
+# A month without a year is the coming one where it is near; "forecast for October" in November may mean the last one.
+MOST_MONTHS_AHEAD = 9
 _SHIFT_OF: dict[Grain, Shift] = {g: g.value for g in Grain}
 
 
@@ -143,7 +145,12 @@ def _coming(expression: TimeExpression, moment: Now) -> Period:
         raise Clarify("Until when? Name a month, a quarter or a year.")
     period = (expression.whole or expression.resolve)(moment)
     if not expression.named_year and period.end <= calendar.floor(moment.today, Grain.MONTH):
-        period = calendar.whole(period.start + calendar.step(Grain.YEAR), Grain.MONTH) if period.unit else period
+        coming = calendar.whole(period.start + calendar.step(Grain.YEAR), Grain.MONTH) if period.unit else period
+        if coming.start > moment.today + calendar.step(Grain.MONTH, MOST_MONTHS_AHEAD):
+            raise Clarify(
+                f"{calendar.label(period)} is past, and {calendar.label(coming)} far off. Which one is meant?"
+            )
+        return coming
     return period
 
 

@@ -139,7 +139,8 @@ class TimeGrammar:
             k = j + (count[0] if count else 0)
             unit = self.words.units.get(text[k]) if k < len(text) else None
             if isinstance(unit, Grain):
-                found.append((k + 1 - i, TimeExpression(self._next(unit), future=True)))
+                several = count[1] if count else 1
+                found.append((k + 1 - i, TimeExpression(self._next_n(unit, several), future=True)))
         unit = self.words.units.get(text[i])
         if isinstance(unit, Grain):
             for size in self.words.phrase("to_date", text, i + 1):
@@ -161,6 +162,13 @@ class TimeGrammar:
 
     def _next(self, unit: Grain, count: int = 1) -> Resolver:
         return lambda now: whole(floor(now.today, unit, self.words.fiscal) + step(unit, count), unit, self.words.fiscal)
+
+    def _next_n(self, unit: Grain, count: int) -> Resolver:
+        def resolve(now: Now) -> Period:
+            start = floor(now.today, unit, self.words.fiscal) + step(unit)
+            return Period(start=start, end=start + step(unit, count), unit=unit if count == 1 else None)
+
+        return resolve
 
     def _end_of(self, text: Sequence[str], i: int) -> list[Match]:
         """`month end`, `by the end of the year`, `rest of the quarter`: the whole of what is running."""

@@ -66,7 +66,7 @@ def home(
     blocks: list[Block] = [HeaderBlock(text="What is worth knowing today")]
     for n, line in enumerate(lines):
         more = ButtonElement(text=_plain("See more"), action_id=f"ask:{n}", value=words(line.question, 2_000))
-        blocks.append(SectionBlock(text=_plain(words(line.text)), accessory=more))
+        blocks.append(SectionBlock(text=_plain(words(f"{line.title}: {line.text}")), accessory=more))
     blocks += [] if lines else [text("There is nothing to say yet.")]
     blocks += [DividerBlock(), HeaderBlock(text="Your saved questions")]
     for question in saved[:MOST_SAVED]:
