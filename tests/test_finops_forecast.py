@@ -205,3 +205,13 @@ def test_the_command_says_what_is_wrong(warehouse_of: WarehouseOf, tmp_path: Pat
     assert run(main, ["forecast", "team = Nobody Here", *where]).exit_code == 3
     missing = run(main, ["forecast", "--warehouse", str(tmp_path / "none.duckdb")])
     assert (missing.exit_code, "Traceback" in missing.output) == (1, False)
+
+
+def test_days_that_are_missing_lately_are_no_zeros_and_no_crash() -> None:
+    days: list[float | None] = [100.0] * 60 + [None] * 45 + [100.0] * 10
+    start = date(2026, 1, 1)
+    amounts = {start + timedelta(days=n): Decimal(100) for n, v in enumerate(days) if v is not None}
+    last = start + timedelta(days=len(days) - 1)
+    daily = forecast.series_of(start, last, amounts, {}, frozenset(amounts))
+    with pytest.raises(Refused, match="Of the last 56 days only 11 are loaded"):
+        forecast.forecast(daily, date(2026, 4, 1), date(2026, 6, 1))

@@ -20,6 +20,7 @@ from dateutil.relativedelta import relativedelta
 from assistant.errors import Refused
 
 HISTORY = 28  # days before anything is forecast
+LEAST_RECENT = 14  # days of the last weeks, without which nothing can be said of how a series runs
 WEEKS = 8
 BAND = 0.8
 LEAST_TRIES = 8  # forecasts of the past that a band is made of
@@ -109,6 +110,8 @@ def forecast(daily: Daily, start: date, end: date, shifts: Sequence[int] = (-2, 
     length = len([v for v in daily.metered if v is not None])
     if length < HISTORY:
         raise Refused(f"There is not enough history for a forecast: {length} days, {HISTORY} are needed.")
+    if _recent(daily) < LEAST_RECENT:
+        raise Refused(f"Of the last {7 * WEEKS} days only {_recent(daily)} are loaded; {LEAST_RECENT} are needed.")
     if end <= start:
         raise Refused("The period to forecast ends before it begins.")
     if daily.last >= end - timedelta(days=1):
@@ -130,6 +133,11 @@ def forecast(daily: Daily, start: date, end: date, shifts: Sequence[int] = (-2, 
         tuple((day, money(amount)) for day, amount in remaining),
         tuple(tries), notes,
     )  # fmt: skip
+
+
+def _recent(daily: Daily) -> int:
+    """How many of the days that a forecast is made of are loaded."""
+    return len([v for v in daily.metered[-7 * WEEKS :] if v is not None])
 
 
 def project(daily: Daily, start: date, end: date) -> tuple[list[tuple[date, float]], float, Shape]:
@@ -252,7 +260,11 @@ def backtest(daily: Daily, start: date, end: date, shifts: Sequence[int], months
         for shift in shifts:
             as_of = its_end - timedelta(days=togo + shift)
             known = daily.upto(as_of)
-            if as_of < daily.start + timedelta(days=55) or not its_start <= as_of + timedelta(days=1) < its_end:
+            if (
+                _recent(known) < LEAST_RECENT
+                or as_of < daily.start + timedelta(days=55)
+                or not its_start <= as_of + timedelta(days=1) < its_end
+            ):
                 continue
             so_far = known.total(its_start, its_end)
             expected = so_far + sum(a for _, a in project(known, its_start, its_end)[0])
