@@ -5,6 +5,7 @@ Wires the stages and keeps nothing between questions but one snapshot of the war
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -62,6 +63,8 @@ from assistant.values import (
 )
 
 VERIFIED = "Verified query: "
+logger = logging.getLogger(__name__)
+
 UNDERSTOOD_SQL = "SQL written by a language model, unverified"
 UNVERIFIED = (
     "Unverified: a language model wrote this SQL, because no checked plan can say the question. "
@@ -212,6 +215,10 @@ class Assistant:
         except AssistantError as error:
             status: Status = "refused" if isinstance(error, Refused) else "error"
             answer = Answer(status, answer_id, question.text, error=str(error))
+        except Exception as error:  # a defect of ours must cost one answer, not a batch or a conversation
+            logger.exception("answer %s", answer_id)
+            said = f"Something went wrong inside askcost ({type(error).__name__}), not in your question."
+            answer = Answer("error", answer_id, question.text, error=f"{said} It is logged under {answer_id}.")
         timings = {**answer.timings_ms, "total": round((time.perf_counter() - started) * 1000, 1)}
         answer = replace(answer, thread=thread, user=question.user, timings_ms=timings)
         if self.desk is not None:
