@@ -366,6 +366,8 @@ class _Check:
             metric = one.metric or metrics[0].name
             if metric not in {m.name for m in metrics}:
                 raise Invalid(f"having: {metric!r} must be one of the metrics")
+            if next(m for m in metrics if m.name == metric).unit == "date":
+                raise Invalid(f"having: {metric} is a day and can't be compared with a number")
             if one.of == "share" and not self.proposal.share:
                 raise Invalid("having: of share needs share")
             if one.of in ("change", "change_percent") and not compared:
