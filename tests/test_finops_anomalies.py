@@ -325,7 +325,7 @@ def test_the_command_lists_and_decides(tmp_path: Path) -> None:
     listed = run(main, ["anomalies", "--today", str(LAST), "--json", *where])
     [row] = json.loads(listed.output)["rows"]
     assert row[1:5] == ["open", "spike", "Dyes · Warp", "2026-03-16"]
-    assert "2,700.00 USD above" in run(main, ["anomalies", "team", "=", "Warp", "--today", str(LAST), *where]).output
+    assert "$2,700.00 above" in run(main, ["anomalies", "team", "=", "Warp", "--today", str(LAST), *where]).output
     assert "No open anomaly" in run(main, ["anomalies", "service = Looms", "--today", str(LAST), *where]).output
     assert run(main, ["anomalies", "--snooze", row[0], *where]).exit_code == 2
     assert run(main, ["anomalies", "--expect", row[0], "--note", "order", *where]).exit_code == 0

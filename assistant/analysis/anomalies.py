@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +17,9 @@ from assistant.analysis.scanning import Settings, named, scan, scope, settings
 from assistant.errors import Refused
 from assistant.finops.incidents import Node
 from assistant.ledger.incidents import Decision, Incidents, What, now
-from assistant.values import Filter, QueryPlan
+from assistant.semantics import calendar
+from assistant.telling.figures import currency_of, figure, quantity
+from assistant.values import Filter, Period, QueryPlan
 
 
 @dataclass(frozen=True)
@@ -145,13 +147,18 @@ def _sentences(shown: Sequence[Told], found: Sequence[Told]) -> tuple[str, ...]:
         others = f"; {len(found)} that are closed, expected or snoozed" if found else ""
         return (f"No open anomaly{others}.",)
     top = shown[0]
+    start, last = date.fromisoformat(top.body["start"]), date.fromisoformat(top.body["last"])
     more = "above" if top.excess > 0 else "below"
     parts = [f"{len(shown)} {'anomaly' if len(shown) == 1 else 'anomalies'}."]
     parts.append(
-        f"The largest: {top.where}, {abs(_money(top.excess)):,} {top.body['unit']} {more} the expected "
-        f"from {top.body['start']} to {top.body['last']}."
+        f"The largest: {top.where}, {_written(abs(_money(top.excess)), top.body['unit'])} {more} the expected "
+        f"for {calendar.label(Period(start=start, end=last + timedelta(days=1)))}."
     )
     return tuple(parts)
+
+
+def _written(amount: Decimal, unit: str) -> str:
+    return figure(amount, unit) if currency_of(unit) else quantity(amount, unit)
 
 
 def answer(plan: QueryPlan, books: Books) -> Report:

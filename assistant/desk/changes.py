@@ -41,8 +41,12 @@ class Chip:
 
 
 def chips(plan: QueryPlan, model: SemanticModel, now: Now) -> list[Chip]:
-    """Metric, period, each filter, grouping, comparison; in the order of the reading."""
-    found = [Chip("metric", _upper(" and ".join(model.metric(m).label for m in plan.metrics)), _metrics(plan, model))]
+    """Metric, period, each filter, grouping, comparison; in the order of the reading.
+
+    Another period or filter is analysed again; another metric or grouping asks for the numbers themselves.
+    """
+    plain = _plain(plan)
+    found = [Chip("metric", _upper(" and ".join(model.metric(m).label for m in plan.metrics)), _metrics(plain, model))]
     if plan.period:
         found.append(Chip("period", calendar.label(plan.period), tuple(_periods(plan, now))))
     for at, one in enumerate(plan.filters):
@@ -50,9 +54,9 @@ def chips(plan: QueryPlan, model: SemanticModel, now: Now) -> list[Chip]:
     names = [_label(d, plan, model) for d in plan.dimensions]
     if plan.grain:
         names.append(plan.grain.value)
-    found.append(Chip("grouping", f"by {' and '.join(names)}" if names else "in total", _groupings(plan, model)))
+    found.append(Chip("grouping", f"by {' and '.join(names)}" if names else "in total", _groupings(plain, model)))
     if plan.comparison:
-        alone = plan.model_copy(update={"comparison": None, "order": None, "having": ()})
+        alone = plain.model_copy(update={"comparison": None, "order": None, "having": ()})
         drop = Change("compare:none", "Without comparison", "without comparison", alone)
         found.append(Chip("comparison", f"compared with {calendar.label(plan.comparison)}", (drop,)))
     if plan.limit:
@@ -70,6 +74,7 @@ def chips(plan: QueryPlan, model: SemanticModel, now: Now) -> list[Chip]:
 def follow_ups(plan: QueryPlan, model: SemanticModel) -> list[Change]:
     """At most four next questions that make sense for this answer."""
     found: list[Change] = []
+    plan = _plain(plan)
     if plan.comparison and not (plan.dimensions or plan.grain or plan.having or plan.share):
         why = plan.model_copy(update={"analysis": "why"})
         found.append(Change("why", "Why did it change?", "why did it change", why))
@@ -84,6 +89,11 @@ def follow_ups(plan: QueryPlan, model: SemanticModel) -> list[Change]:
     for name in offered[: 4 - len(found)]:
         found.append(_by(plan, name, model))
     return found
+
+
+def _plain(plan: QueryPlan) -> QueryPlan:
+    """The numbers that an analysis is about."""
+    return plan.model_copy(update={"analysis": None, "given": ()}) if plan.analysis else plan
 
 
 def trend(plan: QueryPlan) -> QueryPlan | None:

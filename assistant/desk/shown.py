@@ -16,7 +16,7 @@ from assistant.desk import changes
 from assistant.desk.desk import Desk
 from assistant.errors import AssistantError
 from assistant.sql import explain
-from assistant.telling.chart import Chart, draw
+from assistant.telling.chart import STEP, Chart, draw
 from assistant.telling.figures import figure
 from assistant.telling.table import plain
 from assistant.values import Answer, AnswerColumn, Grain
@@ -36,7 +36,8 @@ def unlinked(words: str) -> str:
 
 def picture(answer: Answer, desk: Desk) -> Chart | None:
     """The chart of an answer, or None."""
-    if answer.plan is None or answer.plan.analysis:
+    bridge = bool(answer.columns) and answer.columns[0].name == STEP
+    if answer.plan is None or (answer.plan.analysis and not bridge):
         return draw(answer.columns, answer.rows, None, additive=False)
     model = desk.assistant.warehouse.model
     additive = model.metric(answer.plan.metrics[0]).additive and answer.plan.average is None

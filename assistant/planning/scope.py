@@ -74,6 +74,8 @@ class Scope:
         own = bool(draft.metrics or draft.counted or draft.units)
         if self.previous is None or (own and draft.times and not draft.same):
             return False
+        if draft.analysis and draft.times and not (draft.followup or draft.refers or draft.same):
+            return False  # "forecast for this quarter" is a question of its own; "why?" is about what was shown
         if draft.followup or draft.refers or draft.same:
             return True
         return not own and not (draft.times and (draft.dimensions or draft.values))
