@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import openpyxl
 import pytest
 import web_company
 import yaml
+from conftest import AssistantFor
 
 from assistant import verifying
 from assistant.assistant import Assistant
@@ -430,3 +432,23 @@ def test_a_port_in_use_is_said_before_anything_is_built() -> None:
         taken.listen()
         with pytest.raises(AssistantError, match="--port"):
             serving.check_free("127.0.0.1", taken.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("question", "kind", "first"),
+    [
+        ("why did cost change last month", "waterfall", "Aug 2026"),
+        ("budgets at risk by team this month", "bar", None),
+        ("chargeback for last month", None, None),
+    ],
+)
+def test_the_chart_of_an_analysis_has_short_labels(
+    question: str, kind: str | None, first: str | None, assistant_for: AssistantFor
+) -> None:
+    desk = Desk(assistant_for("demo"), date(2026, 10, 15))
+    answer = desk.ask(question, None, None)
+    assert answer.status == "answered", (answer.error, answer.clarify)
+    chart = shown.picture(answer, desk)
+    assert (chart.kind if chart else None) == kind
+    assert first is None or (chart and chart.labels[0] == first)
+    assert all(" / " not in label for label in (chart.labels if chart else ()))

@@ -22,6 +22,7 @@ from assistant.telling.table import plain
 from assistant.values import Answer, AnswerColumn, Grain
 
 MOST_ROWS = 1_000
+MOST_NAMES = 2
 UNKNOWN = re.compile(r"“([^”]+)”")
 WORD_JOINER = "\u2060"  # has no width; a link that is not one has to be broken by something
 
@@ -36,13 +37,25 @@ def unlinked(words: str) -> str:
 
 def picture(answer: Answer, desk: Desk) -> Chart | None:
     """The chart of an answer, or None."""
-    bridge = bool(answer.columns) and answer.columns[0].name == STEP
-    if answer.plan is None or (answer.plan.analysis and not bridge):
+    if answer.plan is None:
         return draw(answer.columns, answer.rows, None, additive=False)
+    if answer.plan.analysis and not any(c.name == STEP for c in answer.columns[:2]):
+        return _reported(answer)
     model = desk.assistant.warehouse.model
     additive = model.metric(answer.plan.metrics[0]).additive and answer.plan.average is None
     title = " and ".join(model.metric(m).label for m in answer.plan.metrics)
     return draw(answer.columns, answer.rows, answer.plan, additive, title[:1].upper() + title[1:])
+
+
+def _reported(answer: Answer) -> Chart | None:
+    """The first figure of a report by the names before it, unless these are too many for a bar."""
+    first = next((i for i, c in enumerate(answer.columns) if c.kind == "metric"), 0)
+    told = [i for i in range(first) if len({row[i] for row in answer.rows}) > 1]
+    if len(told) > MOST_NAMES:
+        return None
+    kept = [*told, first]
+    rows = [tuple(row[i] for i in kept) for row in answer.rows]
+    return draw([answer.columns[i] for i in kept], rows, None, additive=False)
 
 
 def with_trend(chart: Chart, answer: Answer, desk: Desk, user: str | None) -> Chart:
