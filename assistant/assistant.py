@@ -236,6 +236,7 @@ class Assistant:
             today=today,
             previous=self.ledger.last_plan(question.thread, question.user, bool(question.readers)),
             reporting=self.config.reporting_currency,
+            user=question.user,
         )
 
         known = self.known(question.text)

@@ -128,3 +128,17 @@ def test_a_mistake_in_the_rules_names_its_line(tmp_path: Path) -> None:
     )
     with pytest.raises(SchemaError, match=r"line 2.*own, team, all"):
         roles.read(tmp_path)
+
+
+def test_my_is_whoever_asks_where_people_are_kept(demo: Assistant, check_for: CheckFor) -> None:
+    answer = _ask(demo, "how many tokens did I use last month", DEVELOPER)
+    _, rows = check_for("demo")(
+        "SELECT sum(input_tokens + output_tokens) FROM token_usage WHERE usage_date >= '2026-09-01' "
+        f"AND usage_date < '2026-10-01' AND user_id = '{DEVELOPER}'"
+    )
+    assert [tuple(map(float, r)) for r in answer.rows] == [tuple(map(float, r)) for r in rows]
+    assert f"“my” read as those of {DEVELOPER}" in answer.assumptions
+    whole = _ask(demo, "cost last month", DEVELOPER)
+    assert _ask(demo, "my cost last month", DEVELOPER).rows == whole.rows
+    assert _ask(demo, "my tokens last month", None).rows == _ask(demo, "tokens last month", None).rows
+    assert _ask(demo, "my token allowance", DEVELOPER).status == "answered"

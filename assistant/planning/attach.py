@@ -357,6 +357,10 @@ class _Attacher:
             case "trend":
                 draft.trend = True
                 return True
+            case "own":
+                j = self.sentence.after(i)
+                draft.own = j is None or self.sentence.spans[j].of("dimension") is None  # "my team" is no person
+                return True
             case "breakdown":
                 draft.breakdown = True
                 return True

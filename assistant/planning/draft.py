@@ -111,6 +111,8 @@ class Draft:
     breakdown: bool = False
     currency: str | None = None
     analysis: str | None = None
+    own: bool = False
+    asker: str | None = None
     followup: bool = False
     adds: bool = False
     same: bool = False

@@ -24,7 +24,7 @@ def split_by(scope: Scope, dataset: Dataset, base: QueryPlan | None) -> tuple[tu
             tuple(f"{scope.model.metric(dataset.default_metric).label} by {k}" for k in kept),
         )
     names = list(dict.fromkeys(names))
-    if dataset.scoped == "allowances" and not (base or names or draft.values or scope.analysis):
+    if dataset.scoped == "allowances" and not (base or names or draft.values or draft.asker or scope.analysis):
         loaded = {str(row["subject_type"]) for row in scope.catalog.small.get("token_allowances", ())}
         kept = [d.label for d in scope.model.dimensions[dataset.name].values() if d.name in loaded]
         if len(kept) > 1:

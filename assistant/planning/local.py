@@ -33,11 +33,12 @@ class Uncovered(Clarify):
 
 @dataclass(frozen=True)
 class Context:
-    """What a question is read against: the day, the conversation's last plan, the reporting currency."""
+    """What a question is read against: the day, the conversation's last plan, the reporting currency, who asks."""
 
     today: date
     previous: QueryPlan | None = None
     reporting: str | None = None
+    user: str | None = None
 
 
 def read(text: str, lexicon: Lexicon, context: Context, run: Run | None = None) -> Reading:
@@ -53,6 +54,7 @@ def read(text: str, lexicon: Lexicon, context: Context, run: Run | None = None) 
     text = text if own is None or own.rest is None else own.rest
     cover = lattice.cover(words.tokens(text), lexicon)
     draft = attach.attach(cover.spans, lexicon, own.analysis if own else None)
+    draft.asker = context.user if draft.own else None
     try:
         candidates = resolve.resolve(draft, lexicon, context.today, context.previous, context.reporting)
     except Clarify as error:

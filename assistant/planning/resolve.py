@@ -22,6 +22,7 @@ from assistant.semantics.model import Dataset
 from assistant.values import Filter, Grain, Period, QueryPlan
 
 MOST_READINGS = 6
+ASKER = "user"  # the dimension that people are in; costs have none, so that "my bill" is the company's
 _WISHES = {
     "metrics": "another measure", "dimensions": "a breakdown", "grain": "a trend", "order": "a ranking",
     "limit": "a ranking", "filters": "a filter", "comparison": "a comparison", "share": "shares",
@@ -136,6 +137,9 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
     uses = draft.values
     choices = [filtering.readings_of(scope, use, dataset) for use in uses]
     fixed = filtering.unambiguous(scope, dataset, base, uses, choices)
+    if draft.asker is not None and ASKER in scope.model.dimensions[dataset.name]:
+        fixed.append((Filter(dimension=ASKER, values=(draft.asker,)), None))
+        scope.notes.assume(f"“my” read as those of {draft.asker}", 0.0)
     limit, order = ranking.limit_and_order(scope, dataset, metrics, dimensions, grain, comparison, series_change, base)
     having, notes = ranking.having(scope, metrics, dimensions, grain, comparison, series_change)
     currency = ranking.currency(scope, dataset, used, base)

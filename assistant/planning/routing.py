@@ -108,6 +108,7 @@ def _key(route: Route, meter: Meter) -> str:
         context.today.isoformat(),
         context.previous.model_dump_json() if context.previous else "",
         context.reporting or "",
+        context.user or "",
         catalog.data_version,
         route.lexicon.model.version,
         completion.version(),

@@ -15,6 +15,7 @@ def check(plan: QueryPlan) -> None:
         "A share and a comparison": share and (compared or plan.series_change),
         "A share and an average": share and plan.average is not None,
         "An average and a series of changes": plan.average is not None and plan.series_change,
+        "A ranking of names and a series of changes": bool(plan.limit and plan.dimensions) and plan.series_change,
         f"A comparison and figures for each {plan.grain or 'day'}": compared and plan.grain is not None,
         f"An average per {plan.average} and figures for each {plan.grain}": (
             plan.average is not None and plan.grain is not None and longer(plan.average) >= longer(plan.grain)
