@@ -23,6 +23,7 @@ check: $(VENV)/.installed-test
 	$(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 bench: $(VENV)/.installed-test
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[bench]"
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
 
 install: $(VENV)/.installed
