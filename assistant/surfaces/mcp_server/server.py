@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date
+from importlib.metadata import version
 from typing import Any
 
 import anyio
@@ -55,7 +56,7 @@ class Answering:
     def __init__(self, desk: Desk, user: str | None = None) -> None:
         self.desk, self.user = desk, user
         self.rate = Rate(desk.assistant.config.token_per_minute)
-        self.server: Server[Any, Any] = Server("askcost", instructions=INSTRUCTIONS)
+        self.server: Server[Any, Any] = Server("askcost", version("askcost"), INSTRUCTIONS)
         self.server.list_tools()(self.tools)  # type: ignore[no-untyped-call]
         self.server.call_tool()(self.call)
 
