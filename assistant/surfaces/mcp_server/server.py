@@ -26,7 +26,7 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import CallToolResult, TextContent, Tool
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from ulid import ULID
 
@@ -161,7 +161,7 @@ def over_http(desk: Desk, local: bool, names: Sequence[str]) -> ASGIApp:
             yield
 
     door = Door(inside, desk, Tokens.of(desk.assistant.config), local)
-    return Starlette(routes=[Mount(PATH, door)], lifespan=life)
+    return Starlette(routes=[Route(PATH, door)], lifespan=life)
 
 
 def _text(answer: Answer) -> str:
