@@ -22,7 +22,6 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from web_server import Server
 
 from assistant.config import Config
 from assistant.desk.desk import Desk
@@ -110,7 +109,7 @@ def test_a_statement_runs_under_the_row_policy(warehouse: Path, url: str) -> Non
         ({"json": {"question": QUESTION, "today": "soon"}}, 422, "body.today"),
         ({"content": b"{", "headers": {"content-type": "application/json"}}, 422, "can't be read"),
         ({"content": b'{"question": "\\ud800"}', "headers": {"content-type": "application/json"}}, 422, "question"),
-        ({"content": b"\xff\xfe", "headers": {"content-type": "application/json"}}, 400, "body"),
+        ({"content": b"\xff\xfe", "headers": {"content-type": "application/json"}}, 422, "can't be read"),
         ({"content": b"x" * 1_000_001}, 413, "1,000,000 bytes"),
         ({"path": "/nothing", "json": {}}, 404, "openapi.json"),
         ({"path": "/ask?x=1", "method": "DELETE"}, 405, "openapi.json"),
@@ -233,23 +232,8 @@ def test_no_input_breaks_it_whether_the_schema_allows_it_or_not(
     headers = bearer(warehouse, "ben")
 
     @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=15, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     def holds(case: Any) -> None:
         case.call_and_validate(headers=headers, checks=CHECKS)
 
     holds()
-
-
-def test_it_stands_beside_the_chat(tmp_path: Path) -> None:
-    server = Server(web_company.build(tmp_path / "costs.duckdb"), ASKCOST_WEB_LOG="json")
-    try:
-        assert set(json.loads(server.read(f"{api.PATH}/openapi.json"))["paths"]) == {"/ask", "/sql"}
-        headers = bearer(server.warehouse, "ben")
-        said = httpx.post(f"{server.url}{api.PATH}/ask", json={"question": QUESTION}, headers=headers, timeout=30)
-        assert (said.status_code, said.json()["row_count"]) == (200, 3)
-        assert httpx.post(f"{server.url}{api.PATH}/ask", json={"question": QUESTION}).status_code == 401
-        assert 'askcost_answers_total{planner="local",status="answered"} 1.0' in server.read("/metrics")
-        assert said.json()["answer_id"] in server.logged()
-        assert headers["authorization"].split()[1] not in server.logged()
-    finally:
-        server.stop()

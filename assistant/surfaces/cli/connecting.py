@@ -42,7 +42,7 @@ def serve_http(config: Config, host: str, port: int, names: Sequence[str], today
 
     with _desk(config, today) as desk:
         desk.assistant.access(None)
-        app = over_http(desk, host in LOOPBACK, (host, *names))
+        app = over_http(desk, host in LOOPBACK and not names, (host, *names))
         shown = f"[{host}]" if ":" in host else host
         click.echo(f"askcost serves MCP at http://{shown}:{port}{PATH} to who bears a token (`askcost token`).")
         uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=5)

@@ -118,7 +118,7 @@ def listen(config: Config, settings: WebSettings, host: str, port: int, today: d
             Desk(assistant, today),
             Desk(programs, today),
             settings,
-            host in LOOPBACK,
+            host in LOOPBACK and settings.sign_in == "none",  # else a proxy brings others
             lambda: engine.running,
             lambda: setattr(server, "should_exit", True),
         )
