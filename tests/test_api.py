@@ -232,7 +232,7 @@ def test_no_input_breaks_it_whether_the_schema_allows_it_or_not(
     headers = bearer(warehouse, "ben")
 
     @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(max_examples=15, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=10, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     def holds(case: Any) -> None:
         case.call_and_validate(headers=headers, checks=CHECKS)
 
