@@ -39,7 +39,7 @@ $(VENV)/.installed: $(VENV)/bin/uv pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -c constraints.txt -e ".[test,web,llm,slack,postgres]"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -c constraints.txt -e ".[test,web,llm,slack,mcp,postgres]"
 	@touch $@
 
 docs: $(VENV)/.installed

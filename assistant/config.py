@@ -24,6 +24,8 @@ class Config(BaseSettings):
     query_seconds: float = Field(30.0, description="A statement is stopped after this many seconds.")
     query_memory_mb: int = Field(2048, description="Memory one statement may use.")
 
+    token_per_minute: int = Field(60, gt=0, description="What one token of the HTTP API or MCP may ask in a minute.")
+
     llm_base_url: str | None = Field(None, description="An OpenAI-compatible endpoint; OpenAI's own when absent.")
     llm_api_key: SecretStr | None = Field(None, description="Its key; a local endpoint may need none.")
     llm_api_version: str | None = Field(None, description="Azure OpenAI's api-version; models name deployments.")

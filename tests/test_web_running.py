@@ -23,6 +23,7 @@ from chat_client import ChatClient
 from openai_server import OpenAIServer
 from web_server import Server
 
+from assistant.desk.tokens import Tokens
 from assistant.warehouse.load import load
 
 SECRET = "told by the proxy only"
@@ -74,6 +75,33 @@ def test_whom_the_proxy_names_sees_what_they_may_and_nobody_elses(server: Server
                 await ChatClient(server.url, by_proxy("ben"), ada.thread).__aenter__()
 
     asyncio.run(story())
+
+
+# --- the API beside the chat ---------------------------------------------------------------------
+
+
+def test_programs_ask_beside_the_chat_by_token_alone(server: Server) -> None:
+    def ask(**headers: str) -> dict[str, Any]:
+        body = json.dumps({"question": "cost by service last month"}).encode()
+        request = urllib.request.Request(
+            f"{server.url}/api/v1/ask", body, {"content-type": "application/json", **headers}
+        )
+        with urllib.request.urlopen(request) as reply:
+            return dict(json.load(reply))
+
+    tokens = Tokens(server.warehouse.with_suffix(".tokens.sqlite"))
+    secret, operators = tokens.create("ben", "a test")[1], tokens.create(None, "a test")[1]
+    answer = ask(authorization=f"Bearer {secret}")
+    assert (answer["user"], answer["row_count"]) == ("ben", 3)
+    assert answer["answer_id"] in server.logged()
+    assert secret not in server.logged()
+    assert 'askcost_answers_total{planner="local",status="answered"}' in server.read("/metrics")
+    assert set(json.loads(server.read("/api/v1/openapi.json"))["paths"]) == {"/ask", "/sql"}
+    for headers, status in ((by_proxy("ada"), 401), ({"authorization": f"Bearer {operators}"}, 403)):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            ask(**headers)  # whom a proxy names needs a token too; the operator is not who comes by a proxy
+        assert refused.value.code == status
+        refused.value.close()
 
 
 # --- conversations -----------------------------------------------------------------------------------

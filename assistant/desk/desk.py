@@ -111,9 +111,11 @@ class Desk:
         thread: str | None,
         readers: tuple[str, ...] = (),
         watch: Watch = unseen,
+        today: date | None = None,
     ) -> Answer:
-        """One answer to a question in words. `readers`: as in Question, here and below."""
-        return self._new(self.assistant.ask(Question(text, user, thread, self.today, readers=readers), watch))
+        """One answer to a question in words. readers: as in Question, here and below. today: None is the desk's."""
+        question = Question(text, user, thread, today or self.today, readers=readers)
+        return self._new(self.assistant.ask(question, watch))
 
     def peek(self, text: str, user: str | None) -> Answer:
         """An answer outside any conversation, by the local planner only: it costs no tokens."""

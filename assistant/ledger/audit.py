@@ -146,3 +146,11 @@ class Ledger:
         for one in found:
             one["plan"] = json.loads(one["plan"]) if one["plan"] else None
         return found
+
+    def of_user(self, user: str | None, limit: int = 50) -> list[dict[str, Any]]:
+        """What was given to one user, newest first; None: to the local operator."""
+        return self._run(
+            f"SELECT {_LISTED} FROM answers WHERE coalesce(\"user\", '') = :name "
+            f"ORDER BY at DESC, answer_id DESC LIMIT {int(limit)}",
+            name=user or "",
+        )

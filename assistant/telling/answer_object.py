@@ -5,9 +5,44 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
-from assistant.values import Answer
+from pydantic import BaseModel
+
+from assistant.values import Answer, AnswerColumn, Clarification, Status, Tokens
+
+
+class Days(BaseModel):
+    """Half-open, like 2026-10-01 and 2026-11-01 for October."""
+
+    start: date
+    end: date
+
+
+class AnswerObject(BaseModel):
+    """The answer object as a schema, for those who are told what comes."""
+
+    status: Status
+    answer_id: str
+    thread: str | None
+    question: str
+    user: str | None
+    understood: str
+    answer: str
+    columns: list[AnswerColumn]
+    rows: list[list[Any]]
+    row_count: int
+    truncated: bool
+    period: Days | None
+    sql: str | None
+    dialect: str
+    planner: Literal["local", "llm", "cache", "sql"]
+    confidence: float | None
+    assumptions: list[str]
+    clarify: Clarification | None
+    error: str | None
+    tokens: Tokens
+    timings_ms: dict[str, float]
 
 
 def to_dict(answer: Answer) -> dict[str, Any]:

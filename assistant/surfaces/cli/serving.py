@@ -112,9 +112,16 @@ def listen(config: Config, settings: WebSettings, host: str, port: int, today: d
     limits = Limits(seconds=config.query_seconds, memory_mb=config.query_memory_mb)
     engine = StoppableEngine(Sandbox(config.warehouse, limits))
     assistant = Assistant(config, engine=engine, surface="web")
-    desk = Desk(assistant, today)
+    programs = Assistant(config, engine=engine, surface="api", desk=assistant.desk)
     try:
-        app = application(desk, settings, lambda: engine.running, lambda: setattr(server, "should_exit", True))
+        app = application(
+            Desk(assistant, today),
+            Desk(programs, today),
+            settings,
+            host in LOOPBACK and settings.sign_in == "none",  # else a proxy brings others
+            lambda: engine.running,
+            lambda: setattr(server, "should_exit", True),
+        )
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -130,11 +137,12 @@ def listen(config: Config, settings: WebSettings, host: str, port: int, today: d
         click.echo(f"askcost is at http://{shown}:{port}/ and calls no other host. Ctrl-C stops it.")
         if settings.sign_in == "none":
             # Ready before the browser is.
-            threading.Thread(target=briefing.lines, args=(desk, None), daemon=True).start()
+            threading.Thread(target=briefing.lines, args=(app.state.desk, None), daemon=True).start()
             click.echo("Nobody signs in: whoever is at this machine sees everything, as the local operator.")
         click.echo("Try: cost by service last month")
         if settings.log == "json":
             logs.as_lines()
         server.run()
     finally:
+        programs.close()
         assistant.close()

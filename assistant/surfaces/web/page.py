@@ -27,7 +27,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from assistant.desk import shown
 from assistant.desk.desk import Desk, Recalled
 from assistant.errors import AssistantError
-from assistant.surfaces.web import history, logs, payload, sign_in
+from assistant.surfaces.web import api, history, logs, payload, sign_in
 from assistant.surfaces.web.chat import Chat, name_of
 from assistant.surfaces.web.gate import Gate
 from assistant.surfaces.web.metrics import Metrics
@@ -129,10 +129,18 @@ async def metrics(request: Request) -> Response:
     return _private(Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST))
 
 
-def application(desk: Desk, settings: WebSettings, statements: Callable[[], float], end: Callable[[], None]) -> FastAPI:
-    """The whole web application: pages, chats, history, sign-in.
+def application(
+    desk: Desk,
+    programs: Desk,
+    settings: WebSettings,
+    local: bool,
+    statements: Callable[[], float],
+    end: Callable[[], None],
+) -> FastAPI:
+    """The whole web application: pages, chats, history, sign-in, and the API.
 
-    statements: how many run in the engine. end: ends the server that this is served by.
+    programs: where the API asks. local: only this machine reaches it. statements: how many run in the engine.
+    end: ends the server that this is served by.
     """
     config = desk.assistant.config
     kept = settings.history or f"sqlite+aiosqlite:///{beside(config, 'chats.sqlite').absolute()}"
@@ -147,8 +155,10 @@ def application(desk: Desk, settings: WebSettings, statements: Callable[[], floa
     app = FastAPI(title="askcost", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_life)
     app.state.desk, app.state.chat = desk, chat
     app.state.metrics, app.state.end = Metrics(statements, lambda: chat.running), end
-    desk.observers += [app.state.metrics.observe, logs.answered]
+    for one in (desk, programs):
+        one.observers += [app.state.metrics.observe, logs.answered]
     app.include_router(routes)
+    app.mount(api.PATH, api.application(programs, local))
     app.mount("/", chainlit.server.app)
     app.add_middleware(Gate, hosts=LOOPBACK | {*settings.hosts})
     return app
