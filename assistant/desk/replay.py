@@ -102,8 +102,9 @@ def _told(
     part = len(record["rows"] or ()) < record["row_count"]
     shown = [*before.keys, *(metric(f"{m.name}_{n}", m.unit) for m in before.metrics for n in _SIDES)]
     if same:
-        what = "The data is the same" if same_data else "Data was loaded since"
-        sentence = f"{what}, and so is the answer: {record['row_count']:,} rows, digest {record['digest'][:12]}…"
+        what = "The data is the same, and so is" if same_data else "Data was loaded since, but it is still"
+        count = record["row_count"]
+        sentence = f"{what} the answer: {count:,} row{'' if count == 1 else 's'}, digest {record['digest'][:12]}…"
         return Report(tuple(shown), (), (sentence,), extra={"totals": {}})
     keys = [k for k in dict.fromkeys([*before.rows, *after.rows]) if not part or k in before.rows]
     changed = [
@@ -147,7 +148,7 @@ def _table(columns: Sequence[AnswerColumn], rows: Iterable[Sequence[Any]], names
 
 def _text(value: Any) -> Any:
     """A key's value as JSON keeps it."""
-    return json.loads(json.dumps(value, default=str)) if not isinstance(value, list | dict) else json.dumps(value)
+    return json.dumps(value) if isinstance(value, list | dict) else json.loads(json.dumps(value, default=str))
 
 
 def _number(value: Any) -> Any:
@@ -188,7 +189,9 @@ def _totals(before: Table, after: Table, part: bool) -> dict[str, tuple[Decimal,
 
 
 def _changed_rules(assistant: Assistant, record: Mapping[str, Any], access: Access) -> Iterable[str]:
-    if record["policy"] != access.note:
-        yield f"The asker's rights changed: then “{record['policy'] or 'everything'}”, now “{access.note or 'everything'}”."
-    if record["definitions"] != assistant.schema.version:
-        yield f"The definitions in schemas/ changed: version {record['definitions']} then, {assistant.schema.version} now."
+    then, now = record["policy"] or "everything", access.note or "everything"
+    if then != now:
+        yield f"The asker's rights changed: “{then}” then, “{now}” now."
+    known, version = record["definitions"], assistant.schema.version
+    if known != version:
+        yield f"The definitions in schemas/ changed: version {known} then, {version} now."

@@ -11,10 +11,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from assistant.analysis import people
 from assistant.assistant import Assistant, check_planned
 from assistant.errors import AssistantError
 from assistant.sql import compile as sql_compile
-from assistant.sql import people
 from assistant.sql.restated import COSTS, of_restated
 from assistant.values import Access, CheckedQuery, Grain, QueryPlan, Question
 
@@ -73,7 +73,7 @@ def _loads(
         )
     for table, file, loaded, count, first, last, replaced in rows:
         beside = plan and plan.period and first and (first >= plan.period.end or last < plan.period.start)
-        if table in tables and (not beside or plan and plan.comparison):
+        if table in tables and (not beside or (plan and plan.comparison)):
             yield {
                 "table": table, "file": file, "at": loaded.isoformat(timespec="seconds"), "rows": count,
                 "first_day": first, "last_day": last, "replaced_rows": replaced or 0,
@@ -123,7 +123,8 @@ def words(found: Since, totals: Mapping[str, Decimal]) -> Iterable[str]:
     for load in found.loads:
         instead = f", in place of {load['replaced_rows']:,}" if load["replaced_rows"] else ""
         days = f", days {load['first_day']} to {load['last_day']}" if load["first_day"] else ""
-        yield f"Loaded since, on {load['at'].replace('T', ' ')} UTC: {load['file']}, {load['rows']:,} rows{instead}{days}."
+        at = load["at"].replace("T", " ")
+        yield f"Loaded since, on {at} UTC: {load['file']}, {load['rows']:,} rows{instead}{days}."
     if found.why_none:
         yield found.why_none
     for one in found.charges[:MOST_TOLD]:
