@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -54,14 +55,20 @@ SECOND = [
 ]
 
 
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("loaded")
+    warehouse = folder / "w.duckdb"
+    load([put(folder, "bill.csv", HEAD, *FIRST)], warehouse)
+    load([put(folder, "users.csv", "user,role,row_policy", "zoe,analyst,team = red", "ada,admin,")], warehouse, "users")
+    return warehouse
+
+
 @pytest.fixture
-def company(tmp_path: Path) -> Assistant:
-    warehouse = tmp_path / "w.duckdb"
-    put(tmp_path, "bill.csv", HEAD, *FIRST)
-    put(tmp_path, "users.csv", "user,role,row_policy", "zoe,analyst,team = red", "ada,admin,")
-    load([str(tmp_path / "bill.csv")], warehouse)
-    load([str(tmp_path / "users.csv")], warehouse, "users")
-    return Assistant(Config(warehouse=warehouse))
+def company(loaded: Path, tmp_path: Path) -> Assistant:
+    """Each test has its own, for it is reloaded."""
+    shutil.copyfile(loaded, tmp_path / "w.duckdb")
+    return Assistant(Config(warehouse=tmp_path / "w.duckdb"))
 
 
 def put(folder: Path, name: str, *lines: str) -> str:
@@ -194,6 +201,7 @@ def test_what_was_refused_can_not_be_replayed(company: Assistant) -> None:
 def test_the_command_explains_and_names_the_charges(company: Assistant) -> None:
     given = ask(company, "cost by service last month")
     restate(company, *SECOND)
+    company.close()  # DuckDB hands out the old file while this process holds it open
     place = ("--warehouse", str(company.config.warehouse))
     done = CliRunner().invoke(main, ["audit", "replay", given, *place])
     assert done.exit_code == 0, done.output
@@ -243,10 +251,10 @@ def test_an_invoice_number_of_two_issuers_needs_its_issuer(company: Assistant) -
     other = charge(9, "Compute", "red", "vm hours", "9.00").replace("INV-1,Aero", "INV-1,Reseller")
     load([put(company.config.warehouse.parent, "more.csv", HEAD, other)], company.config.warehouse)
     invoices(company, "INV-1,USD,126.36")
-    assert states(tie_out.report(company.books(None)))["INV-1"][1] != "tied out"
+    assert "issuer unclear" in {row[-1] for row in tie_out.report(company.books(None)).rows}
     invoices(company, "INV-1,reseller,USD,9", "INV-1,Aero,USD,126.36", head="invoice_id,issuer,currency,amount")
     report = tie_out.report(company.books(None))
-    assert [(row[1], row[-1]) for row in report.rows] == [("Aero", "tied out"), ("Reseller", "tied out")]
+    assert {(row[1], row[-1]) for row in report.rows} == {("Aero", "tied out"), ("Reseller", "tied out")}
 
 
 def test_one_month_and_its_command(company: Assistant) -> None:
