@@ -232,15 +232,15 @@ class Assistant:
 
     def record(self, answer: Answer, today: date | None = None, readers: tuple[str, ...] = ()) -> None:
         """Keeps an answer in the audit, with what it was made with."""
-        version, policy = "", None
+        version, definitions, policy = "", None, None
         if self._warehouse is not None:
-            version = self._warehouse.catalog.data_version
+            version, definitions = self._warehouse.catalog.data_version, self._warehouse.model.version
             with suppress(AssistantError):  # somebody unknown has no policy, and is recorded nevertheless
                 policy = self.access(answer.user, readers).note
         receipt = Receipt(
             policy=policy,
             engine=duckdb_engine.NAME if self.engine.dialect == "duckdb" else self.engine.dialect,
-            definitions=self.schema.version,
+            definitions=definitions,
             readers=readers,
             today=today or datetime.now(UTC).date(),
         )
