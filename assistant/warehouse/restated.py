@@ -25,11 +25,12 @@ def keep_changes(con: duckdb.DuckDBPyConnection, above: int) -> str | None:
 
     More than `MOST` differences are too many to name: then none is kept, and a sentence says so.
     """
-    new = f"SELECT * FROM {COSTS} WHERE rowid > {above}"
+    names = ", ".join(map(index.quote, _filled(con, above)))
+    old, new = f"SELECT {names} FROM removed", f"SELECT {names} FROM {COSTS} WHERE rowid > {above}"
     con.execute(
         "CREATE OR REPLACE TEMP TABLE changed AS "
-        f"SELECT false AS is_after, * FROM (SELECT * FROM removed EXCEPT ALL {new}) UNION ALL "
-        f"SELECT true AS is_after, * FROM ({new} EXCEPT ALL SELECT * FROM removed)"
+        f"SELECT false AS is_after, * FROM ({old} EXCEPT ALL {new}) UNION ALL "
+        f"SELECT true AS is_after, * FROM ({new} EXCEPT ALL {old})"
     )
     con.execute("DROP TABLE removed")
     count = (con.execute("SELECT count(*) FROM changed").fetchone() or (0,))[0]
@@ -48,3 +49,12 @@ def keep_changes(con: duckdb.DuckDBPyConnection, above: int) -> str | None:
     )
     con.execute("DROP TABLE changed")
     return None
+
+
+def _filled(con: duckdb.DuckDBPyConnection, above: int) -> list[str]:
+    """The columns that have a value in some row, old or new: most are empty, and to compare them takes time."""
+    names = list(index.columns(con, COSTS))
+    tests = ", ".join(f"count({index.quote(name)}) > 0" for name in names)
+    old = con.execute(f"SELECT {tests} FROM removed").fetchone() or ()
+    new = con.execute(f"SELECT {tests} FROM {COSTS} WHERE rowid > {above}").fetchone() or ()
+    return [name for name, was, is_ in zip(names, old, new, strict=True) if was or is_]
