@@ -273,6 +273,7 @@ def test_a_head_that_was_removed_and_is_put_back_is_told(five: File, file: Path)
         (Sought(user=""), [4]),
         (Sought(word="TEAM 3"), [3]),
         (Sought(word="100%"), [4]),
+        (Sought(word="Élan"), [4]),
         (Sought(metric="effective cost"), [3]),
         (Sought(metric="billed_cost"), [4, 2, 1]),
         (Sought(since=date(2999, 1, 1)), []),
@@ -287,7 +288,7 @@ def test_answers_are_found_by_person_word_metric_and_day(sought: Sought, expecte
         given_answer(1),
         given_answer(2, user="bo"),
         given_answer(3, plan=effective),
-        replace(given_answer(4), user=None, answer="100% of it"),
+        replace(given_answer(4), user=None, answer="100% of Élan"),
     ):
         ledger.record(answer, "cli", "v1")
     assert [int(one["answer_id"][-4:]) for one in search.search(store, sought)] == expected

@@ -154,6 +154,14 @@ def test_only_the_charges_that_the_question_counts_are_named(company: Assistant)
     assert moved(replay(company, given)) == [("changed", "disk months", Decimal("3.50"))]
 
 
+def test_charges_are_not_held_against_a_part_of_the_rows(company: Assistant) -> None:
+    given = ask(company, "top 1 services by cost last month")
+    restate(company, *SECOND)
+    report = replay(company, given)
+    assert changes(report) == {"Compute": Decimal("5.43")}
+    assert not any("These charges" in note for note in report.notes)
+
+
 def test_a_load_beside_it_is_named_when_it_is_not_a_restatement(company: Assistant) -> None:
     given = ask(company, "cost last month")
     later = charge(27, "Compute", "red", "vm hours", "4.00")

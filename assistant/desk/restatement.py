@@ -13,7 +13,7 @@ from typing import Any
 
 from assistant.analysis import people
 from assistant.assistant import Assistant, check_planned
-from assistant.errors import AssistantError
+from assistant.errors import AssistantError, Refused
 from assistant.sql import compile as sql_compile
 from assistant.sql.restated import COSTS, of_restated
 from assistant.values import Access, CheckedQuery, Grain, QueryPlan, Question
@@ -28,13 +28,15 @@ MOST_ROWS = 50_000
 class Since:
     """loads: table, file, at, rows, days. charges: what tells them apart, and each metric before, after and change.
 
-    metrics: those that add up. why_none: why no charge is named.
+    metrics: those that add up. why_none: why no charge is named. whole: the answer
+    has every row that the charges count in, so that its change can be held against theirs.
     """
 
     loads: tuple[dict[str, Any], ...]
     charges: tuple[dict[str, Any], ...] = ()
     metrics: tuple[str, ...] = ()
     why_none: str | None = None
+    whole: bool = False
 
 
 def since(
@@ -57,9 +59,16 @@ def since(
     if not known:
         return Since(loads)
     try:
-        return Since(loads, tuple(_charges(assistant, at, plan, metrics, question, access)), metrics)
+        return Since(
+            loads, tuple(_charges(assistant, at, plan, metrics, question, access)), metrics, whole=_whole(plan)
+        )
     except AssistantError as error:
         return Since(loads, why_none=f"The charges can't be named: {error}")
+
+
+def _whole(plan: QueryPlan) -> bool:
+    partly = plan.limit or plan.limit_per or plan.having or plan.part or plan.count_groups or plan.comparison
+    return not (partly or plan.average or plan.series_change)
 
 
 def _loads(
@@ -114,8 +123,10 @@ def _charges(
 def _side(
     assistant: Assistant, checked: CheckedQuery, keys: list[int], question: Question
 ) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-    rows = assistant.engine.run(checked, owner=question.user).rows
-    return {tuple(row[i] for i in keys): row for row in rows}
+    found = assistant.engine.run(checked, owner=question.user)
+    if found.truncated:
+        raise Refused(f"more than {MOST_ROWS:,} were restated.")
+    return {tuple(row[i] for i in keys): row for row in found.rows}
 
 
 def words(found: Since, totals: Mapping[str, Decimal]) -> Iterable[str]:
@@ -131,12 +142,12 @@ def words(found: Since, totals: Mapping[str, Decimal]) -> Iterable[str]:
         yield _charge(one, found.metrics[0])
     if len(found.charges) > MOST_TOLD:
         yield f"… and {len(found.charges) - MOST_TOLD:,} more charges (--json has all)."
-    for name in found.metrics if found.charges else ():
+    for name in found.metrics if found.charges and found.whole else ():
         moved = sum((one[name]["change"] for one in found.charges), Decimal(0))
         if name in totals and totals[name] == moved:
             yield f"These charges are the whole change of {name}: {moved:f}."
         elif name in totals:
-            yield f"These charges move {name} by {moved:f}; the change is {totals[name]:f}, so other loads count too."
+            yield f"These charges move {name} by {moved:f}; the change is {totals[name]:f}, so more than they changed."
 
 
 def _charge(one: Mapping[str, Any], name: str) -> str:

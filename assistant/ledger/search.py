@@ -24,16 +24,19 @@ class Sought:
     @property
     def where(self) -> tuple[str, dict[str, Any]]:
         """A condition that both databases speak, and its values."""
-        told = "lower(question || ' ' || coalesce(understood, '') || ' ' || coalesce(answer, ''))"
-        word = (self.word or "").lower()
+        told = "question || ' ' || coalesce(understood, '') || ' ' || coalesce(answer, '')"
+        word = self.word or ""
         for sign in "!%_":
             word = word.replace(sign, f"!{sign}")
         return (
-            f"(:everybody = 1 OR coalesce(\"user\", '') = :name) AND {told} LIKE :word ESCAPE '!' AND at >= :since",
+            f"(:everybody = 1 OR coalesce(\"user\", '') = :name) AND at >= :since "
+            # SQLite lowers ASCII only, so that words with other letters are found as they are written
+            f"AND (lower({told}) LIKE :lower ESCAPE '!' OR {told} LIKE :word ESCAPE '!')",
             {
                 "everybody": int(self.user is None),
                 "name": self.user or "",
                 "word": f"%{word}%",
+                "lower": f"%{word.lower()}%",
                 "since": self.since.isoformat() if self.since else "",
             },
         )
