@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -28,6 +29,7 @@ from assistant.ledger import allowances, store
 from assistant.ledger.audit import Ledger
 from assistant.ledger.budget import Limit
 from assistant.ledger.drawer import Drawer
+from assistant.ledger.receipts import Receipt
 from assistant.ledger.saved import Saved
 from assistant.ledger.spend import Who
 from assistant.planning import completion, meter, routing
@@ -36,6 +38,7 @@ from assistant.planning.local import Context
 from assistant.planning.meter import Desk, Meter, Unavailable
 from assistant.planning.routing import Route
 from assistant.semantics import model, verified, vocabulary
+from assistant.semantics.catalog import Reader
 from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model import SemanticModel
 from assistant.semantics.verified import Verified
@@ -88,7 +91,7 @@ class Assistant:
         self.surface = surface
         self.limits = Limits(seconds=config.query_seconds, memory_mb=config.query_memory_mb)
         self.engine: Engine = engine or DuckDBEngine(config.warehouse, self.limits)
-        self.ledger = Ledger(store.of(config))
+        self.ledger = Ledger(store.of(config), config.audit_days)
         self.saved = Saved(config.ledger_path)
         self._warehouse: Warehouse | None = None
         self._accesses: dict[tuple[str, str | None], Access] = {}
@@ -128,20 +131,21 @@ class Assistant:
         if self._warehouse is None or self._warehouse.version != version:
             if isinstance(self.engine, DuckDBEngine):
                 self.engine.close()  # DuckDB hands out the old file again while this process holds it open
-            connection = duckdb_engine.open_locked(self.config.warehouse, self.limits)
-            try:
-                self._warehouse = read_warehouse(
-                    lambda text: connection.cursor().execute(text).fetchall(),
-                    self.schema,
-                    self.vocabulary,
-                    version,
-                )
-            finally:
-                connection.close()
+            with self.reading() as reader:
+                self._warehouse = read_warehouse(reader, self.schema, self.vocabulary, version)
             self._accesses.clear()
             self._lexicons.clear()
             self._sizes.clear()
         return self._warehouse
+
+    @contextmanager
+    def reading(self) -> Iterator[Reader]:
+        """Runs trusted SQL of ours, past every policy: for what the warehouse knows of itself."""
+        connection = duckdb_engine.open_locked(self.config.warehouse, self.limits)
+        try:
+            yield lambda text: connection.cursor().execute(text).fetchall()
+        finally:
+            connection.close()
 
     def access(self, user: str | None, readers: Sequence[str] = ()) -> Access:
         """What this user, and every one of the readers too, may see.
@@ -223,9 +227,24 @@ class Assistant:
         answer = replace(answer, thread=thread, user=question.user, timings_ms=timings)
         if self.desk is not None:
             answer = self._billed(answer, self.desk)
-        version = self._warehouse.catalog.data_version if self._warehouse else ""
-        self.ledger.record(answer, self.surface, version)
+        self.record(answer, question.today, question.readers)
         return answer
+
+    def record(self, answer: Answer, today: date | None = None, readers: tuple[str, ...] = ()) -> None:
+        """Keeps an answer in the audit, with what it was made with."""
+        version, definitions, policy = "", None, None
+        if self._warehouse is not None:
+            version, definitions = self._warehouse.catalog.data_version, self._warehouse.model.version
+            with suppress(AssistantError):  # somebody unknown has no policy, and is recorded nevertheless
+                policy = self.access(answer.user, readers).note
+        receipt = Receipt(
+            policy=policy,
+            engine=duckdb_engine.NAME if self.engine.dialect == "duckdb" else self.engine.dialect,
+            definitions=definitions,
+            readers=readers,
+            today=today or datetime.now(UTC).date(),
+        )
+        self.ledger.record(answer, self.surface, version, receipt)
 
     def _answer(self, question: Question, answer_id: str, watch: Watch) -> Answer:
         clock = Clock()
@@ -315,7 +334,7 @@ class Assistant:
         said = people.left_out(self.roles.people)
         if said in notes:
             answer = replace(answer, answer=f"{answer.answer} {said[:1].upper()}{said[1:]}.")
-        return replace(answer, timings_ms=clock.laps)
+        return replace(answer, timings_ms=clock.laps, executed=checked.executable)
 
     def _analysed(self, question: Question, answer_id: str, reading: Reading, clock: Clock, watch: Watch) -> Answer:
         """The report of an analysis: more than one statement, each through the guard."""
@@ -345,6 +364,7 @@ class Assistant:
             assumptions=(*reading.assumptions, *found.notes, *note),
             plan=plan,
             timings_ms=clock.laps,
+            executed=";\n\n".join(books.executed),
         )
 
     def _of_sql(
@@ -375,6 +395,7 @@ class Assistant:
             sql=checked.sql,
             assumptions=(*(f"{w.rule}: {w.message}" for w in warnings), *note),
             timings_ms=clock.laps,
+            executed=checked.executable,
         )
 
     def _narrated(self, answer: Answer, talk: Meter | None) -> Answer:

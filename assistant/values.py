@@ -252,7 +252,7 @@ Status = Literal["answered", "clarify", "refused", "error"]
 
 @dataclass(frozen=True)
 class Answer:
-    """contract.md §2, field for field."""
+    """contract.md §2, field for field; and what only the audit keeps: the plan, the SQL as run."""
 
     status: Status
     answer_id: str
@@ -275,6 +275,7 @@ class Answer:
     tokens: Tokens = Tokens()
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     plan: QueryPlan | None = None
+    executed: str | None = None
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,11 @@ import pytest
 
 from assistant.config import Config
 from assistant.errors import LedgerError
-from assistant.ledger import store
+from assistant.ledger import chain, search, store
 from assistant.ledger.audit import Ledger
 from assistant.ledger.budget import Budget, Limit, Spent
 from assistant.ledger.prices import Price, Usage
+from assistant.ledger.search import Sought
 from assistant.ledger.spend import Call, Spend, Who
 from assistant.ledger.store import Store
 from assistant.values import Answer, QueryPlan
@@ -129,6 +130,42 @@ def test_calls_of_several_processes_do_not_overrun(config: Config) -> None:
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         taken = sum(pool.map(_reserve_many, [config.ledger_url.get_secret_value()] * 2))
     assert taken == 27 * 37
+
+
+def _answer_many(place: tuple[str, int]) -> None:
+    url, first = place
+    at = store.Postgres(url)
+    ledger = Ledger(at)
+    with ThreadPoolExecutor(4) as pool:
+        for n in range(first, first + 30):
+            pool.submit(ledger.record, Answer("answered", f"answer-{n}", "cost", rows=((Decimal("1.10"),),)), "cli", "")
+    at.close()
+
+
+def test_answers_of_several_processes_make_one_chain_that_shows_tampering(config: Config, ledger_at: Store) -> None:
+    assert config.ledger_url is not None
+    url = config.ledger_url.get_secret_value()
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        pool.map(_answer_many, [(url, 100), (url, 200)])
+    verdict = chain.verify(ledger_at)
+    assert (verdict.records, verdict.head, verdict.breaks) == (60, 60, ())
+    assert len(list(search.records(ledger_at, Sought(word="COST")))) == 60
+    with ledger_at.transaction() as run:
+        run("ALTER TABLE answers DISABLE TRIGGER ALL")
+        run("UPDATE answers SET rows = '[[\"1.11\"]]' WHERE seq = 30")
+    assert [found.split(" (")[0] for found in chain.verify(ledger_at).breaks] == ["Record 30"]
+
+
+def test_old_answers_are_removed_and_the_rest_still_holds(ledger_at: Store) -> None:
+    ledger = Ledger(ledger_at)
+    for name in ("a", "b"):
+        ledger.record(Answer("answered", name, "cost"), "cli", "v1")
+    assert chain.prune(ledger_at, "9999") == 2
+    ledger.record(Answer("answered", "c", "cost"), "cli", "v1")
+    verdict = chain.verify(ledger_at)
+    assert (verdict.records, verdict.head, verdict.breaks) == (1, 3, ())
+    with pytest.raises(LedgerError, match="append-only"), ledger_at.transaction() as run:
+        run("DELETE FROM answers")
 
 
 def test_a_server_that_is_away_costs_the_history_and_names_no_password() -> None:

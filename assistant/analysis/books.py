@@ -30,7 +30,10 @@ MOST_ROWS = 200_000
 
 @dataclass(frozen=True)
 class Books:
-    """statements: the readable SQL of everything that was read so far, in order. ledger: where decisions are kept."""
+    """statements: the readable SQL of everything that was read so far, in order; executed: the same as it ran.
+
+    ledger: where decisions are kept.
+    """
 
     house: Warehouse
     access: Access
@@ -42,6 +45,7 @@ class Books:
     fiscal: int = 1
     ledger: Path | None = None
     statements: list[str] = field(default_factory=list)
+    executed: list[str] = field(default_factory=list)
 
     @property
     def user(self) -> str | None:
@@ -66,6 +70,7 @@ class Books:
     def _whole(self, checked: CheckedQuery, shown: str | None = None) -> Sequence[tuple[Any, ...]]:
         rows = self.engine(checked)
         self.statements.append(shown or checked.sql)
+        self.executed.append(checked.executable)
         if rows.truncated:
             raise Refused(
                 f"This needs more than {MOST_ROWS:,} groups of rows; ask for a coarser key or a shorter time."

@@ -176,11 +176,12 @@ class Desk:
                 planner="sql",
                 assumptions=tuple(lint.message for lint in checked.warnings),
                 timings_ms={"execute": round(rows.milliseconds, 1)},
+                executed=checked.executable,
             )
         except AssistantError as error:
             answer = _failed(error, answer_id, sql)
         answer = replace(answer, timings_ms={**answer.timings_ms, "total": _since(started)}, user=user, thread=thread)
-        self.assistant.ledger.record(answer, self.assistant.surface, self.assistant.warehouse.catalog.data_version)
+        self.assistant.record(answer, self.today)
         return self._new(answer)
 
     def recall(
@@ -250,7 +251,7 @@ class Desk:
             answer = _failed(error, answer_id, question.text)
         timings = {**answer.timings_ms, "total": _since(started)}
         answer = replace(answer, thread=question.thread, user=question.user, timings_ms=timings)
-        self.assistant.ledger.record(answer, self.assistant.surface, self.assistant.warehouse.catalog.data_version)
+        self.assistant.record(answer, question.today, question.readers)
         return answer
 
     def _planned(self, plan: QueryPlan, question: Question, answer_id: str, watch: Watch = unseen) -> Answer:

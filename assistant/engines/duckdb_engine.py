@@ -16,6 +16,7 @@ from assistant.engines.failures import failure, missing_warehouse, stopped, unop
 from assistant.engines.plain_values import LARGEST_RESULT, plain_rows
 from assistant.values import CheckedQuery, Limits, Rows
 
+NAME = f"duckdb {duckdb.__version__}"
 CHUNK = 2048
 GRACE_SECONDS = 1.0
 # Fetching some types imports Python modules, which a confined thread could not read any more.

@@ -1,31 +1,32 @@
-"""Every answer, kept: who, when, what, the plan, the SQL, the rows' count. Append-only, in the ledger.
+"""Every answer, kept: who, when, what, the plan, the SQL as run, the rows. Append-only, in the ledger, in one chain.
 
 Also the memory of a conversation: the last plan of a thread. Knows nothing about how answers are made.
 """
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from assistant.errors import LedgerError
+from assistant.ledger import chain, receipts
+from assistant.ledger.receipts import LISTED, Receipt
 from assistant.ledger.store import Store, insert
 from assistant.values import Answer, QueryPlan
 
-_COLUMNS = (
-    "answer_id", "at", "thread", "user", "surface", "question", "status", "understood", "plan", "sql", "row_count",
-    "planner", "tokens_input", "tokens_output", "cost_usd", "data_version", "answer", "error",
-)  # fmt: skip
 LONGEST_REASON = 2_000
-_LISTED = ", ".join(f'"{name}"' for name in _COLUMNS)
 
 
 class Ledger:
-    """The answers of one store. A store that can't be written costs the history, not the answer."""
+    """The answers of one store. A store that can't be written costs the history, not the answer.
 
-    def __init__(self, store: Store) -> None:
+    keep_days: older answers are removed, looked for once a day; None keeps them for good.
+    """
+
+    def __init__(self, store: Store, keep_days: int | None = None) -> None:
         self._store = store
+        self._keep_days = keep_days
+        self._pruned_on: date | None = None
         self._memory: dict[tuple[str, str | None], QueryPlan] = {}
         self.problem: str | None = None
 
@@ -49,31 +50,22 @@ class Ledger:
             return False
         return True
 
-    def record(self, answer: Answer, surface: str, data_version: str) -> None:
+    def record(self, answer: Answer, surface: str, data_version: str, receipt: Receipt = receipts.NONE) -> None:
         """Appends one answer, and remembers its plan for the thread."""
         if answer.thread and answer.plan is not None and answer.status == "answered":
             self._memory[answer.thread, answer.user] = answer.plan
-        values = (
-            answer.answer_id,
-            datetime.now(UTC).isoformat(timespec="milliseconds"),
-            answer.thread,
-            answer.user,
-            surface,
-            answer.question,
-            answer.status,
-            answer.understood,
-            answer.plan.model_dump_json(exclude_defaults=True) if answer.plan else None,
-            answer.sql,
-            len(answer.rows),
-            answer.planner,
-            answer.tokens.input,
-            answer.tokens.output,
-            answer.tokens.cost_usd,
-            data_version,
-            answer.answer,
-            answer.error or (answer.clarify.question if answer.clarify else None),
-        )
-        self._insert("answers", dict(zip(_COLUMNS, values, strict=True)))
+        try:
+            self._prune()
+            with self._store.transaction() as run:
+                chain.append(run, receipts.record(answer, surface, data_version, receipt))
+        except LedgerError as error:
+            self.problem = str(error)
+
+    def _prune(self) -> None:
+        now = datetime.now(UTC)
+        if self._keep_days is not None and self._pruned_on != now.date():
+            self._pruned_on = now.date()
+            chain.prune(self._store, (now - timedelta(days=self._keep_days)).isoformat(timespec="milliseconds"))
 
     def judge(self, answer_id: str, user: str | None, helpful: bool, reason: str = "") -> bool:
         """Keeps what a user thinks of an answer that was given to them; False when it was not."""
@@ -138,19 +130,18 @@ class Ledger:
         return QueryPlan.model_validate_json(rows[0]["plan"]) if rows else None
 
     def answers(self, answer_id: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
-        """Newest first; one of them when `answer_id` is given."""
-        where, values = ("WHERE answer_id = :answer_id", {"answer_id": answer_id}) if answer_id else ("", {})
-        found = self._run(
-            f"SELECT {_LISTED} FROM answers {where} ORDER BY at DESC, answer_id DESC LIMIT {int(limit)}", **values
-        )
-        for one in found:
-            one["plan"] = json.loads(one["plan"]) if one["plan"] else None
-        return found
+        """Newest first; one of them, with its rows, when `answer_id` is given."""
+        if answer_id:
+            found = self._run("SELECT * FROM answers WHERE answer_id = :answer_id", answer_id=answer_id)
+        else:
+            found = self._run(f"SELECT {LISTED} FROM answers ORDER BY at DESC, answer_id DESC LIMIT {int(limit)}")
+        return [receipts.read(one) for one in found]
 
     def of_user(self, user: str | None, limit: int = 50) -> list[dict[str, Any]]:
         """What was given to one user, newest first; None: to the local operator."""
-        return self._run(
-            f"SELECT {_LISTED} FROM answers WHERE coalesce(\"user\", '') = :name "
+        found = self._run(
+            f"SELECT {LISTED} FROM answers WHERE coalesce(\"user\", '') = :name "
             f"ORDER BY at DESC, answer_id DESC LIMIT {int(limit)}",
             name=user or "",
         )
+        return [receipts.read(one) for one in found]

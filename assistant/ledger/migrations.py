@@ -1,6 +1,7 @@
 """The ledger's tables, one step after another. A step that was released never changes; what is new is a new step.
 
-Everything is append-only, by triggers: what was spent or answered can't be made undone. Columns are SQL's that SQLite
+Everything is append-only, by triggers: what was spent or answered can't be made undone, only old answers removed
+when their time is over (chain.prune). Columns are SQL's that SQLite
 and PostgreSQL share; moments and money are texts, exact in both.
 """
 
@@ -43,10 +44,27 @@ _FEEDBACK = (
       answer_id TEXT NOT NULL, at TEXT NOT NULL, "user" TEXT, helpful INTEGER NOT NULL, reason TEXT)""",
     "CREATE INDEX IF NOT EXISTS feedback_by_answer ON feedback (answer_id)",
 )
+# One chain over all answers from here on. What was answered before stays out of it, and is counted.
+_CHAIN = (
+    *(
+        f'ALTER TABLE answers ADD COLUMN "{name}" TEXT'
+        for name in (
+            "readers", "today", "executed", "policy", "engine", "definitions", "columns", "rows", "digest",
+            "previous", "hash",
+        )
+    ),
+    "ALTER TABLE answers ADD COLUMN seq BIGINT",
+    "CREATE UNIQUE INDEX IF NOT EXISTS answers_in_line ON answers (seq)",
+    "CREATE INDEX IF NOT EXISTS answers_by_time ON answers (at)",
+    """CREATE TABLE IF NOT EXISTS pruned (
+      at TEXT NOT NULL, seq BIGINT NOT NULL, hash TEXT NOT NULL, answers BIGINT NOT NULL, until TEXT NOT NULL)""",
+    "INSERT INTO pruned (at, seq, hash, answers, until) SELECT '', 0, '', count(*), '' FROM answers",
+)  # fmt: skip
 # What each step says, and the tables that nobody may change from then on.
 STEPS = (
     (_FIRST, ("answers", "model_calls", "reservations", "grants", "plans")),
     (_FEEDBACK, ("feedback",)),
+    (_CHAIN, ("pruned",)),
 )
 
 
@@ -60,6 +78,18 @@ def migrate(run: Callable[..., list[dict[str, Any]]], dialect: Dialect) -> None:
         for statement in (*statements, *(s for table in closed for s in _append_only(table, dialect))):
             run(statement)
         run("INSERT INTO ledger_version (version) VALUES (:number)", number=number)
+
+
+def may_lose_rows(
+    run: Callable[..., list[dict[str, Any]]], dialect: Dialect, table: str, lose: Callable[[], None]
+) -> None:
+    """Opens `table` for what `lose` deletes, and closes it again, all in the running transaction."""
+    names = [f"{table}_no_delete"] if dialect == "sqlite" else [f"{table}_append_only ON {table}"]
+    for name in names:
+        run(f"DROP TRIGGER {name}")
+    lose()
+    for statement in _append_only(table, dialect):
+        run(statement)
 
 
 def _append_only(table: str, dialect: Dialect) -> Iterator[str]:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from assistant.config import Config
 from assistant.errors import LedgerError
-from assistant.ledger.migrations import migrate
+from assistant.ledger.migrations import Dialect, migrate
 
 # A statement and its named values → rows; none for what returns nothing.
 Run = Callable[..., list[dict[str, Any]]]
@@ -28,6 +28,9 @@ _TURN = 7_273_465_266
 
 class Store(Protocol):
     """`transaction` commits when it ends well. Raises LedgerError. What was closed opens again when it is used."""
+
+    @property
+    def dialect(self) -> Dialect: ...
 
     def transaction(self) -> AbstractContextManager[Run]: ...
 
@@ -48,6 +51,8 @@ def insert(run: Run, table: str, row: dict[str, Any], otherwise: str = "") -> No
 
 class File:
     """One SQLite file, for threads and processes of one machine."""
+
+    dialect: Dialect = "sqlite"
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -107,6 +112,8 @@ def _immediate(connection: sqlite3.Connection) -> Iterator[Run]:
 
 class Postgres:
     """One PostgreSQL database, for any number of machines. `url` like postgresql://askcost@host/costs."""
+
+    dialect: Dialect = "postgresql"
 
     def __init__(self, url: str) -> None:
         self._url = url.replace("postgres://", "postgresql://", 1).replace("postgresql://", "postgresql+psycopg://", 1)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import duckdb
 
 from assistant.errors import LoadError
-from assistant.warehouse import casts, columns, index, records, tags
+from assistant.warehouse import casts, columns, index, records, restated, tags
 from assistant.warehouse.casts import Number
 from assistant.warehouse.contracts import COSTS, focus_columns
 from assistant.warehouse.index import literal, quote
@@ -30,6 +30,7 @@ class Inserted:
     rounded: Mapping[str, int]
     keys_left_out: int
     versions: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def known(word: str) -> str | None:
@@ -95,6 +96,7 @@ def insert(stage: Stage, replace: bool) -> Inserted:
     rising = con.execute(f"SELECT bool_and(rises) FROM ({steps})").fetchone()
     order = "" if rising == (True,) else f"ORDER BY {day}"
     con.execute(f"INSERT INTO {COSTS} BY NAME SELECT {listed} FROM {source} {order}")
+    untold = restated.keep_changes(con, above) if replaced else None
     rounded = {name: number.finer for name, number in numbers.items() if number.finer}
     return Inserted(
         above,
@@ -103,6 +105,7 @@ def insert(stage: Stage, replace: bool) -> Inserted:
         rounded,
         left_out,
         tuple(sorted(set(map(version, stage.present)))),
+        (untold,) if untold else (),
     )
 
 
@@ -185,11 +188,13 @@ def _settle_overlap(stage: Stage, values: Mapping[str, str], replace: bool) -> i
         f"{BILLING_MONTH.format('BillingPeriodStart')}, CAST(ChargePeriodStart AS DATE) FROM {COSTS}"
     )
     if replace:
-        removed = con.execute(
-            f"DELETE FROM {COSTS} WHERE (coalesce(ServiceProviderName, ''), coalesce(BillingAccountId, ''), "
+        those = (
+            "(coalesce(ServiceProviderName, ''), coalesce(BillingAccountId, ''), "
             f"{BILLING_MONTH.format('BillingPeriodStart')}) IN "
             "(SELECT (coalesce(provider, ''), coalesce(account, ''), month) FROM slices)"
-        ).fetchone()
+        )
+        restated.keep_old(con, those)
+        removed = con.execute(f"DELETE FROM {COSTS} WHERE {those}").fetchone()
         return int(removed[0]) if removed else 0
     both = con.execute(f"(SELECT * FROM slices) INTERSECT ({loaded}) ORDER BY ALL").fetchall()
     if both:

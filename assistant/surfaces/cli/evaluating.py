@@ -1,4 +1,4 @@
-"""`askcost eval` and `askcost audit`: how good the answers are, and which were given."""
+"""`askcost eval`: how good the answers are."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ import click
 from assistant import evaluation
 from assistant.assistant import Assistant
 from assistant.config import Config
-from assistant.errors import LedgerError
-from assistant.ledger import store
-from assistant.ledger.audit import Ledger
 from assistant.telling.table import plain
 
 
@@ -55,23 +52,3 @@ def run(config: Config, file: Path, as_json: bool) -> int:
             f"asked back {score.count('asked back')}"
         )
     return 1 if score.count("wrong") else 0
-
-
-def audit(config: Config, answer_id: str | None, as_json: bool) -> int:
-    ledger = Ledger(store.of(config))
-    found = ledger.answers(answer_id)
-    if ledger.problem:
-        raise LedgerError(ledger.problem)
-    if answer_id and not found:
-        click.echo(f"There is no answer {answer_id}.", err=True)
-        return 1
-    if answer_id:
-        found[0]["feedback"] = ledger.feedback(answer_id)
-    if as_json or answer_id:
-        click.echo(json.dumps(found[0] if answer_id else found, indent=2, ensure_ascii=False))
-        return 0
-    for one in found:
-        click.echo(
-            plain(f"{one['answer_id']}  {one['at'][:19]}  {one['user'] or '-':10} {one['status']:9} {one['question']}")
-        )
-    return 0

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import click
 
 from assistant.errors import AssistantError, Clarify
-from assistant.surfaces.cli import metering, money, outlook, programs
+from assistant.surfaces.cli import looking_back, metering, money, outlook, programs
 from assistant.surfaces.cli.options import DATE, configuration, warehouse_option
 
 
@@ -165,17 +165,6 @@ def evaluate(file: Path, as_json: bool, warehouse: Path | None) -> None:
 
 
 @main.command()
-@click.argument("answer_id", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-@warehouse_option
-def audit(answer_id: str | None, as_json: bool, warehouse: Path | None) -> None:
-    """The answers given; one of them whole. Example: askcost audit 01KXYZ…"""
-    from assistant.surfaces.cli import evaluating
-
-    sys.exit(evaluating.audit(configuration(warehouse), answer_id, as_json))
-
-
-@main.command()
 @click.option(
     "--by", "group", type=click.Choice(["user", "team", "model", "day", "purpose", "outcome"]), default="user"
 )
@@ -281,7 +270,14 @@ def doctor(warehouse: Path | None) -> None:
     sys.exit(doctoring.examine(configuration(warehouse)))
 
 
-for command in (*money.COMMANDS, *metering.COMMANDS, *outlook.COMMANDS, *programs.COMMANDS):
+COMMANDS = (
+    *money.COMMANDS,
+    *metering.COMMANDS,
+    *outlook.COMMANDS,
+    *looking_back.COMMANDS,
+    *programs.COMMANDS,
+)
+for command in COMMANDS:
     main.add_command(command)
 
 

@@ -71,6 +71,9 @@ def record(record: dict[str, Any]) -> list[tuple[str, str]]:
         "Plan": json.dumps(record["plan"], ensure_ascii=False) if record["plan"] else "",
         "Planned by": record["planner"],
         "Rows": f"{record['row_count']:,}",
+        "Row policy": record["policy"],
+        "Digest of the rows": record["digest"],
+        "Engine": record["engine"],
         "Tokens": f"{record['tokens_input']:,} in, {record['tokens_output']:,} out",
         "Data version": record["data_version"],
     }

@@ -37,6 +37,15 @@ UNION ALL SELECT month, $to, $from, (1 / rate)::DECIMAL(18,6) FROM rates
 ORDER BY ALL
 """
 
+# Each issuer's invoices say what its charges add up to; whole cents, as invoices do.
+INVOICES = """
+CREATE TABLE main.invoices AS
+SELECT InvoiceId AS invoice_id, InvoiceIssuerName AS issuer, BillingCurrency AS currency,
+    round(sum(BilledCost), 2)::DECIMAL(18,6) AS amount,
+    min(date_trunc('month', BillingPeriodStart))::DATE AS billing_period
+FROM main.cost_and_usage WHERE InvoiceId IS NOT NULL GROUP BY ALL ORDER BY ALL
+"""
+
 # Last year's month and a margin, through the end of the last day's year. No one plans untagged costs.
 BUDGET = """
 INSERT INTO main.budgets
@@ -67,6 +76,7 @@ def write(con: duckdb.DuckDBPyConnection, company: Company) -> None:
     for name, source in COPIES.items():
         _copy(con, name, source)
     con.execute("UPDATE main.allocation_rules SET effective_from = (SELECT min(day) FROM calendar)")
+    con.execute(INVOICES)
     con.execute("CREATE TABLE main.budgets (month DATE, dimension VARCHAR, value VARCHAR, amount_usd DECIMAL(18,6))")
     budgets = facts["budgets"]
     for dimension, column in budgets["dimensions"].items():

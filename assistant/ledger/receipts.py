@@ -1,0 +1,107 @@
+"""What the audit keeps of one answer, as a row; and the figure by which two answers are found equal.
+
+Knows no database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from assistant.values import Answer
+
+MOST_ROWS = 200
+MOST_BYTES = 64 * 1024
+_COLUMNS = (
+    "answer_id", "at", "thread", "user", "surface", "question", "status", "understood", "plan", "sql", "row_count",
+    "planner", "tokens_input", "tokens_output", "cost_usd", "data_version", "answer", "error",
+)  # fmt: skip
+LISTED = ", ".join(f'"{name}"' for name in _COLUMNS)
+_JSON = ("plan", "readers", "columns", "rows")
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What an answer was made with: the policy in words, the engine, the version of schemas/, who else reads it."""
+
+    policy: str | None = None
+    engine: str | None = None
+    definitions: str | None = None
+    readers: tuple[str, ...] = ()
+    today: date | None = None
+
+
+NONE = Receipt()
+
+
+def digest(rows: Sequence[Sequence[Any]]) -> str:
+    """One figure for all rows, whatever their order: SHA-256 of the sorted rows as JSON.
+
+    Amounts without zeros at their end and floats by 12 digits, so that equal answers have equal digests.
+    """
+    lines = sorted(json.dumps([_plain(v) for v in row], ensure_ascii=False, default=str) for row in rows)
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        text = format(value, "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    return format(value, ".12g") if isinstance(value, float) else value
+
+
+def _kept_rows(rows: Sequence[Sequence[Any]]) -> str:
+    """The first rows as JSON, amounts as texts so that no digit is lost; no more than fit."""
+    kept: list[str] = []
+    size = 2
+    for row in rows[:MOST_ROWS]:
+        values = [str(v) if isinstance(v, Decimal) else v for v in row]
+        text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), default=str)
+        size += len(text.encode("utf-8", "surrogatepass")) + 1
+        if size > MOST_BYTES:
+            break
+        kept.append(text)
+    return f"[{','.join(kept)}]"
+
+
+def record(answer: Answer, surface: str, data_version: str, receipt: Receipt) -> dict[str, Any]:
+    cost = answer.tokens.cost_usd
+    return {
+        "answer_id": answer.answer_id,
+        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "thread": answer.thread,
+        "user": answer.user,
+        "readers": json.dumps(receipt.readers, ensure_ascii=False) if receipt.readers else None,
+        "surface": surface,
+        "question": answer.question,
+        "today": receipt.today.isoformat() if receipt.today else None,
+        "status": answer.status,
+        "understood": answer.understood,
+        "plan": answer.plan.model_dump_json(exclude_defaults=True) if answer.plan else None,
+        "sql": answer.sql,
+        "executed": answer.executed,
+        "policy": receipt.policy,
+        "engine": receipt.engine,
+        "definitions": receipt.definitions,
+        "data_version": data_version,
+        "columns": json.dumps([asdict(c) for c in answer.columns], ensure_ascii=False) if answer.columns else None,
+        "rows": _kept_rows(answer.rows) if answer.status == "answered" else None,
+        "row_count": len(answer.rows),
+        "digest": digest(answer.rows) if answer.status == "answered" else None,
+        "planner": answer.planner,
+        "tokens_input": answer.tokens.input,
+        "tokens_output": answer.tokens.output,
+        "cost_usd": float(cost) if cost is not None else None,
+        "answer": answer.answer,
+        "error": answer.error or (answer.clarify.question if answer.clarify else None),
+    }
+
+
+def read(one: dict[str, Any]) -> dict[str, Any]:
+    """A row of the audit with its JSON read."""
+    return {**one, **{name: json.loads(one[name]) for name in _JSON if one.get(name)}}
