@@ -43,10 +43,22 @@ _FEEDBACK = (
       answer_id TEXT NOT NULL, at TEXT NOT NULL, "user" TEXT, helpful INTEGER NOT NULL, reason TEXT)""",
     "CREATE INDEX IF NOT EXISTS feedback_by_answer ON feedback (answer_id)",
 )
+_ALERTS = (
+    "CREATE TABLE IF NOT EXISTS alert_rules (id TEXT PRIMARY KEY, at TEXT NOT NULL, body TEXT NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS alert_decisions (
+      rule TEXT NOT NULL, at TEXT NOT NULL, decision TEXT NOT NULL, until TEXT, "user" TEXT)""",
+    """CREATE TABLE IF NOT EXISTS alert_firings (
+      rule TEXT NOT NULL, occurrence TEXT NOT NULL, attempt BIGINT NOT NULL, at TEXT NOT NULL, message TEXT,
+      PRIMARY KEY (rule, occurrence, attempt))""",
+    """CREATE TABLE IF NOT EXISTS alert_outcomes (
+      rule TEXT NOT NULL, occurrence TEXT NOT NULL, attempt BIGINT NOT NULL, at TEXT NOT NULL, outcome TEXT NOT NULL,
+      error TEXT, PRIMARY KEY (rule, occurrence, attempt))""",
+)
 # What each step says, and the tables that nobody may change from then on.
 STEPS = (
     (_FIRST, ("answers", "model_calls", "reservations", "grants", "plans")),
     (_FEEDBACK, ("feedback",)),
+    (_ALERTS, ("alert_rules", "alert_decisions", "alert_firings", "alert_outcomes")),
 )
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import click
 
 from assistant.errors import AssistantError, Clarify
-from assistant.surfaces.cli import metering, money, outlook
+from assistant.surfaces.cli import alert, metering, money, outlook
 from assistant.surfaces.cli.options import DATE, configuration, warehouse_option
 
 
@@ -281,7 +281,7 @@ def doctor(warehouse: Path | None) -> None:
     sys.exit(doctoring.examine(configuration(warehouse)))
 
 
-for command in (*money.COMMANDS, *metering.COMMANDS, *outlook.COMMANDS):
+for command in (*alert.COMMANDS, *money.COMMANDS, *metering.COMMANDS, *outlook.COMMANDS):
     main.add_command(command)
 
 
