@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from assistant.alerts import sending
-from assistant.alerts.reading import ask
+from assistant.alerts.reading import MONTH, ask
 from assistant.alerts.rule import Alert, Line, Message, Rule, occurrences, shape
 from assistant.assistant import Assistant, Clock
 from assistant.errors import AssistantError, Refused
@@ -95,7 +95,7 @@ class Watch:
     def test(self, rule: Rule, now: datetime) -> list[Alert]:
         """What the rule would have sent: crossings and anomalies of the last 30 days, or its last digest."""
         if rule.cron is not None:
-            moments = occurrences(rule.cron, rule.zone, now - timedelta(days=32), now)[-1:]
+            moments = occurrences(rule.cron, rule.zone, now - MONTH, now)[-1:]
             return [self.digest(rule, at) for at in moments]
         if rule.line is None:
             return self.anomalies(rule, now, now.date() - timedelta(days=30))

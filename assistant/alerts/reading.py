@@ -8,29 +8,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
 from ulid import ULID
 
-from assistant.alerts.rule import Channel, Line, Rule
+from assistant.alerts.rule import Channel, Line, Rule, occurrences, shape
 from assistant.assistant import Assistant
 from assistant.errors import AssistantError, Clarify, Refused, SchemaError
 from assistant.semantics import words
 from assistant.telling.figures import currency_of
+from assistant.telling.understood import understood
 from assistant.values import Answer, Grain, QueryPlan, Question
 
 EXAMPLES = ("tell me when AI spend passes 5,000 dollars a day", "Monday 8:00: last week by team, to #finance")
 LONGEST = 1_000
+MONTH = timedelta(days=32)
 ADDRESS = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 TARGET = rf"(?P<target>\#[\w-]+|https?://\S+|{ADDRESS})"
-TIME = r"(?:(?P<hour>\d{1,2})(?::(?P<minute>\d\d))?\s?(?P<half>am|pm)|(?P<hour24>\d{1,2}):(?P<minute24>\d\d)"
+TIME = r"(?:(?P<hour>\d{1,2})(?::(?P<minute>\d\d))?\s?(?P<half>am|pm)(?!\w)|(?P<hour24>\d{1,2}):(?P<minute24>\d\d)"
 AMOUNT = r"(?P<amount>[$€£]?\s?\d[\d,]*(?:\.\d+)?\s?(?:k|m|bn|b)?)(?![\w%])"
 
 
@@ -73,14 +75,24 @@ def read(text: str, asker: Asker, assistant: Assistant) -> Rule:
         raise Clarify(f"“{zone}” is not a time zone; write it like Europe/Berlin.")
     if line is None and schedule is None:
         question = _without(question, says["news"])
-    question, line, answer = _answered(question, line, asker, assistant)
+    seen = [at.astimezone(ZoneInfo(zone)) for at in _last(schedule, zone, asker.now)]
+    question, line, answer = _answered(question, line, replace(asker, now=seen[-1] if seen else asker.now), assistant)
     assert answer.plan
-    kind = _kind(answer.plan, line, schedule)
+    read = answer.understood if schedule else understood(shape(answer.plan), assistant.warehouse.model)
     return Rule(
-        id=str(ULID())[-8:].lower(), owner=asker.user, words=" ".join(text.split()), kind=kind, question=question,
-        plan=answer.plan, understood=answer.understood, channel=channel, made=asker.now, line=line,
-        cron=schedule.cron if schedule else None, zone=zone,
-    )  # fmt: skip
+        id=str(ULID())[-8:].lower(),
+        owner=asker.user,
+        words=" ".join(text.split()),
+        kind=_kind(answer.plan, line, schedule),
+        question=question,
+        plan=answer.plan,
+        understood=read,
+        channel=channel,
+        made=asker.now,
+        line=line,
+        cron=schedule.cron if schedule else None,
+        zone=zone,
+    )
 
 
 @cache
@@ -218,6 +230,11 @@ def _bare(text: str) -> str:
 
 def _without(text: str, said: Iterable[str]) -> str:
     return re.sub(rf"^{_any(said)}\s+", "", text, flags=re.IGNORECASE)
+
+
+def _last(schedule: Schedule | None, zone: str, now: datetime) -> list[datetime]:
+    """The last times that it would have gone out: “this month”, asked on a month's last day, has data."""
+    return occurrences(schedule.cron, zone, now - MONTH, now) if schedule else []
 
 
 # --- the question ---------------------------------------------------------------------------------------------------
