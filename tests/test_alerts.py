@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import os
 import signal
 import ssl
@@ -28,7 +27,7 @@ from slack_server import BOT, SlackServer
 
 from assistant.alerts import reading, sending
 from assistant.alerts.firing import Told, Watch
-from assistant.alerts.reading import Asker
+from assistant.alerts.question import Asker
 from assistant.alerts.rule import Channel, Message, Rule, occurrences
 from assistant.assistant import Assistant
 from assistant.config import Config
@@ -337,21 +336,26 @@ def test_a_slack_channel_gets_what_all_its_readers_may_see(once: Once, tmp_path:
 # --- one message ------------------------------------------------------------------------------------------------------
 
 
-def _run(settings: dict[str, Any]) -> int:
-    own = command.watch(Config(**settings))
-    return sum(one.outcome == "sent" for one in own.run(at("02-21")))
+Start = Callable[..., "subprocess.Popen[str]"]
 
 
-def test_processes_that_fire_at_once_send_one_message(watch: Watch, config: Config, web: Web) -> None:
-    keep(watch, "tell me when AI spend passes 5 dollars a day to #finance", at("02-14"))
-    settings = {
-        "warehouse": config.warehouse,
-        "ledger": config.ledger,
-        "alerts_slack": {name: url.get_secret_value() for name, url in config.alerts_slack.items()},
+@pytest.fixture
+def start(config: Config, web: Web) -> Start:
+    """`askcost alerts` in a process of its own."""
+    own = {
+        "ASKCOST_WAREHOUSE": str(config.warehouse),
+        "ASKCOST_LEDGER": str(config.ledger),
+        "ASKCOST_ALERTS_SLACK": json.dumps({"#finance": f"http://{web.host}/slack"}),
     }
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        sent = pool.map(_run, [settings] * 2, chunksize=1)
-    assert sum(sent) == 1
+    alerts = [sys.executable, "-m", "assistant.surfaces.cli.main", "alerts"]
+    return lambda *words: subprocess.Popen([*alerts, *words], env={**os.environ, **own}, stdout=-1, text=True)
+
+
+def test_processes_that_fire_at_once_send_one_message(watch: Watch, web: Web, start: Start) -> None:
+    keep(watch, "tell me when AI spend passes 5 dollars a day to #finance", at("02-14"))
+    running = [start("run", "--once", "--today", "2026-02-21") for _ in range(2)]
+    said = [one.communicate(timeout=60)[0] for one in running]
+    assert "".join(said).count("sent") == 1
     assert len(web.got) == 1
 
 
@@ -572,20 +576,13 @@ def test_mute_unmute_test_and_remove(askcost: Callable[..., Result], web: Web) -
         assert f"There is no alert {name}" in missing.output
 
 
-def test_the_scheduler_runs_until_it_is_stopped(config: Config, watch: Watch, web: Web, tmp_path: Path) -> None:
-    keep(watch, "tell me when AI spend passes 5 dollars a day to #finance", at("02-05"))
+def test_the_scheduler_runs_until_it_is_stopped(watch: Watch, web: Web, start: Start) -> None:
     rule = keep(watch, "every day at 8:00: cost in February 2026, to #finance", datetime.now(UTC) - timedelta(days=2))
-    env = {
-        **os.environ,
-        "ASKCOST_WAREHOUSE": str(config.warehouse),
-        "ASKCOST_LEDGER": str(config.ledger),
-        "ASKCOST_ALERTS_SLACK": json.dumps({"#finance": f"http://{web.host}/slack"}),
-    }
-    running = subprocess.Popen([sys.executable, "-m", "assistant.surfaces.cli.main", "alerts", "run"], env=env)
-    for _ in range(300):
-        if web.got:
-            break
+    running = start("run")
+    while not web.got:
+        assert running.poll() is None
         time.sleep(0.05)
     running.send_signal(signal.SIGTERM)
-    assert running.wait(20) == 0
+    running.communicate(timeout=20)
+    assert running.returncode == 0
     assert [(f.rule, f.outcome) for f in watch.alerts.firings()] == [(rule.id, "sent")]

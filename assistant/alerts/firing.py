@@ -14,10 +14,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from assistant.alerts import sending
-from assistant.alerts.reading import MONTH, ask
+from assistant.alerts.question import ask
+from assistant.alerts.reading import MONTH
 from assistant.alerts.rule import Alert, Line, Message, Rule, occurrences, shape
 from assistant.assistant import Assistant, Clock
-from assistant.errors import AssistantError, Refused
+from assistant.errors import AssistantError, LedgerError, Refused
 from assistant.ledger.alerts import FOREVER, Alerts, Firing, Kept
 from assistant.semantics import calendar
 from assistant.telling.answer_object import plain_value
@@ -27,6 +28,7 @@ from assistant.values import Answer, Grain, Period, Question, Reading
 
 LOG = logging.getLogger(__name__)
 DAY = timedelta(days=1)
+AGAIN = timedelta(hours=1)  # what can't be answered is not asked every minute
 LATE = timedelta(hours=24)  # a digest that could not go out in time still goes out within
 BACK = {Grain.DAY: 7, Grain.WEEK: 14, Grain.MONTH: 45, Grain.QUARTER: 100, Grain.YEAR: 380}  # days looked at again
 MOST_ROWS = 30
@@ -56,6 +58,7 @@ class Watch:
     def __init__(self, assistant: Assistant, alerts: Alerts, readers: Readers = unknown) -> None:
         self.assistant, self.alerts, self._readers = assistant, alerts, readers
         self._seen: dict[str, tuple[Any, ...]] = {}
+        self._failed: dict[str, datetime] = {}
 
     @property
     def _fiscal(self) -> int:
@@ -68,14 +71,23 @@ class Watch:
         """Whatever is due is sent; nothing that one rule meets keeps another from it. Raises LedgerError."""
         found: list[Told] = []
         for rule, kept in self.rules().values():
+            if rule.id in self._failed and now - self._failed[rule.id] < AGAIN:
+                continue
             try:
                 for alert in self.due(rule, now):
                     found += self._fire(rule, kept, alert, now)
+                self._failed.pop(rule.id, None)
+                continue
+            except LedgerError:
+                self._seen.clear()
+                raise
             except AssistantError as error:
-                found += self._problem(rule, str(error), now)
+                said = str(error)
             except Exception as error:  # a defect of ours must cost one rule, not the others' alerts
                 LOG.exception("alert %s", rule.id)
-                found += self._problem(rule, f"Something went wrong inside askcost ({type(error).__name__}).", now)
+                said = f"Something went wrong inside askcost ({type(error).__name__})."
+            self._failed[rule.id] = now
+            found += self._problem(rule, said, now)
         return found
 
     def due(self, rule: Rule, now: datetime) -> list[Alert]:

@@ -19,31 +19,21 @@ from zoneinfo import ZoneInfo, available_timezones
 import yaml
 from ulid import ULID
 
+from assistant.alerts import question
+from assistant.alerts.question import EXAMPLES, Asker
 from assistant.alerts.rule import Channel, Line, Rule, occurrences, shape
 from assistant.assistant import Assistant
-from assistant.errors import AssistantError, Clarify, Refused, SchemaError
+from assistant.errors import Clarify, Refused, SchemaError
 from assistant.semantics import words
-from assistant.telling.figures import currency_of
 from assistant.telling.understood import understood
-from assistant.values import Answer, Grain, QueryPlan, Question
+from assistant.values import Grain, QueryPlan
 
-EXAMPLES = ("tell me when AI spend passes 5,000 dollars a day", "Monday 8:00: last week by team, to #finance")
 LONGEST = 1_000
 MONTH = timedelta(days=32)
 ADDRESS = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 TARGET = rf"(?P<target>\#[\w-]+|https?://\S+|{ADDRESS})"
 TIME = r"(?:(?P<hour>\d{1,2})(?::(?P<minute>\d\d))?\s?(?P<half>am|pm)(?!\w)|(?P<hour24>\d{1,2}):(?P<minute24>\d\d)"
 AMOUNT = r"(?P<amount>[$€£]?\s?\d[\d,]*(?:\.\d+)?\s?(?:k|m|bn|b)?)(?![\w%])"
-
-
-@dataclass(frozen=True)
-class Asker:
-    """Who wants the rule, when, and where: to may be None when the words say it. zone None: the setting's."""
-
-    user: str | None
-    now: datetime
-    to: str | None = None
-    zone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,14 +59,16 @@ def read(text: str, asker: Asker, assistant: Assistant) -> Rule:
         )
     if line is not None and schedule is not None:
         raise Clarify("A threshold is looked at whenever data is loaded. Leave the time out, or leave the amount out.")
-    question = _bare(rest)
+    wanted = _bare(rest)
     zone = (schedule.zone if schedule else None) or asker.zone or assistant.config.alerts_zone
     if zone not in available_timezones():
         raise Clarify(f"“{zone}” is not a time zone; write it like Europe/Berlin.")
     if line is None and schedule is None:
-        question = _without(question, says["news"])
+        wanted = _without(wanted, says["news"])
     seen = [at.astimezone(ZoneInfo(zone)) for at in _last(schedule, zone, asker.now)]
-    question, line, answer = _answered(question, line, replace(asker, now=seen[-1] if seen else asker.now), assistant)
+    wanted, line, answer = question.settled(
+        wanted, line, replace(asker, now=seen[-1] if seen else asker.now), assistant
+    )
     assert answer.plan
     read = answer.understood if schedule else understood(shape(answer.plan), assistant.warehouse.model)
     return Rule(
@@ -84,7 +76,7 @@ def read(text: str, asker: Asker, assistant: Assistant) -> Rule:
         owner=asker.user,
         words=" ".join(text.split()),
         kind=_kind(answer.plan, line, schedule),
-        question=question,
+        question=wanted,
         plan=answer.plan,
         understood=read,
         channel=channel,
@@ -232,64 +224,10 @@ def _without(text: str, said: Iterable[str]) -> str:
     return re.sub(rf"^{_any(said)}\s+", "", text, flags=re.IGNORECASE)
 
 
-def _last(schedule: Schedule | None, zone: str, now: datetime) -> list[datetime]:
-    """The last times that it would have gone out: “this month”, asked on a month's last day, has data."""
-    return occurrences(schedule.cron, zone, now - MONTH, now) if schedule else []
-
-
-# --- the question ---------------------------------------------------------------------------------------------------
-
-
-def _answered(question: str, line: Line | None, asker: Asker, assistant: Assistant) -> tuple[str, Line | None, Answer]:
-    """The question as it is asked from now on, the line in the metric's unit, and today's answer."""
-    if not question:
-        raise Clarify("What should be told? Add a question, like “cost by team last week”.", EXAMPLES)
-    answer = ask(question, asker.user, asker.now, assistant)
-    if line is None:
-        return question, None, answer
-    _one_number(answer.plan, question, line)
-    unit = unit_of(answer)
-    if currency_of(line.unit) and unit != line.unit:
-        question = f"{question} in {line.unit}"
-        answer = ask(question, asker.user, asker.now, assistant)
-        unit = unit_of(answer)
-    if line.unit not in (None, unit):
-        raise Clarify(f"“{question}” is in {unit or 'no one unit'}, not in {line.unit}. Name the amount in that unit.")
-    if unit is None:
-        raise Clarify(f"“{question}” is in several currencies. Say which one the amount is in, like “5,000 USD a day”.")
-    return question, line.model_copy(update={"unit": unit}), answer
-
-
-def ask(question: str, user: str | None, now: datetime, assistant: Assistant, readers: tuple[str, ...] = ()) -> Answer:
-    """An answer of the local planner. Raises Clarify or Refused when there is none."""
-    answer = assistant.ask(Question(question, user, None, now.date(), "local", readers))
-    if answer.clarify:
-        raise Clarify(f"“{question}”: {answer.clarify.question}", answer.clarify.options)
-    if answer.status != "answered":
-        raise (Refused if answer.status == "refused" else AssistantError)(answer.error or "That can't be answered.")
-    if answer.plan is None:
-        raise Clarify(f"“{question}” is a verified query; an alert needs a question in other words.")
-    return answer
-
-
-def unit_of(answer: Answer) -> str | None:
-    """The one unit of the answer's metric; None for several currencies."""
-    metric = answer.columns[-1]
-    if metric.unit:
-        return metric.unit
-    held = [at for at, column in enumerate(answer.columns) if column.name == "currency"]
-    found = {row[held[0]] for row in answer.rows} if held else set()
-    return str(found.pop()) if len(found) == 1 else None
-
-
-def _one_number(plan: QueryPlan | None, question: str, line: Line) -> None:
-    assert plan
-    if plan.period and plan.period.words:
-        raise Clarify(f"A threshold counts each {line.per}; leave “{plan.period.words}” out.")
-    plain = plan.model_copy(update={"filters": (), "period": None, "currency": None, "dimensions": ()})
-    bare = QueryPlan(dataset=plan.dataset, metrics=plan.metrics[:1])
-    if plain != bare:
-        raise Clarify(f"“{question}” is more than one number for each {line.per}. Name one, like “cost of OpenAI”.")
+def _last(schedule: Schedule | None, zone: str, now: datetime) -> datetime:
+    """The last time that it would have gone out: “this month”, asked on a month's last day, has data."""
+    found = occurrences(schedule.cron, zone, now - MONTH, now) if schedule else []
+    return found[-1].astimezone(ZoneInfo(zone)) if found else now
 
 
 def _kind(plan: QueryPlan, line: Line | None, schedule: Schedule | None) -> Any:

@@ -15,6 +15,7 @@ import click
 
 from assistant.alerts import reading, sending
 from assistant.alerts.firing import Readers, Told, Watch, muted, now_at, unknown
+from assistant.alerts.question import EXAMPLES, Asker
 from assistant.alerts.rule import Alert, Message, Rule
 from assistant.assistant import Assistant
 from assistant.config import Config
@@ -77,7 +78,7 @@ def _readers(assistant: Assistant) -> Readers:
 
 def add(config: Config, words: str, wanted: Wanted, yes: bool) -> int:
     own, now = watch(config), now_at(wanted.today)
-    rule = reading.read(words, reading.Asker(wanted.user, now, wanted.to, wanted.zone), own.assistant)
+    rule = reading.read(words, Asker(wanted.user, now, wanted.to, wanted.zone), own.assistant)
     sending.check(rule.channel, config)
     _describe(rule, None)
     _preview(rule, own.test(rule, now))
@@ -136,7 +137,7 @@ def listed(config: Config, as_json: bool) -> int:
         click.echo(json.dumps({"alerts": shown, "dead": dead}, ensure_ascii=False))
         return 0
     if not rules:
-        click.echo(f'No alerts yet. For example: askcost alerts add "{reading.EXAMPLES[1]}"')
+        click.echo(f'No alerts yet. For example: askcost alerts add "{EXAMPLES[1]}"')
     for rule, one in rules:
         _describe(rule, one)
     if dead:
