@@ -65,10 +65,8 @@ def read(text: str, asker: Asker, assistant: Assistant) -> Rule:
         raise Clarify(f"“{zone}” is not a time zone; write it like Europe/Berlin.")
     if line is None and schedule is None:
         wanted = _without(wanted, says["news"])
-    seen = [at.astimezone(ZoneInfo(zone)) for at in _last(schedule, zone, asker.now)]
-    wanted, line, answer = question.settled(
-        wanted, line, replace(asker, now=seen[-1] if seen else asker.now), assistant
-    )
+    asked = replace(asker, now=_last(schedule, zone, asker.now))
+    wanted, line, answer = question.settled(wanted, line, asked, assistant)
     assert answer.plan
     read = answer.understood if schedule else understood(shape(answer.plan), assistant.warehouse.model)
     return Rule(
