@@ -30,6 +30,24 @@ from assistant.values import Grain, QueryPlan
 
 LONGEST = 1_000
 MONTH = timedelta(days=32)
+NEEDED = set(
+    [
+        "verbs",
+        "whom",
+        "when",
+        "news",
+        "digests",
+        "above",
+        "below",
+        "per",
+        "units",
+        "amounts",
+        "days",
+        "times",
+        "default_time",
+        "towards",
+    ]
+)
 ADDRESS = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 TARGET = rf"(?P<target>\#[\w-]+|https?://\S+|{ADDRESS})"
 TIME = r"(?:(?P<hour>\d{1,2})(?::(?P<minute>\d\d))?\s?(?P<half>am|pm)(?!\w)|(?P<hour24>\d{1,2}):(?P<minute24>\d\d)"
@@ -63,8 +81,8 @@ def read(text: str, asker: Asker, assistant: Assistant) -> Rule:
     zone = (schedule.zone if schedule else None) or asker.zone or assistant.config.alerts_zone
     if zone not in available_timezones():
         raise Clarify(f"“{zone}” is not a time zone; write it like Europe/Berlin.")
-    if line is None and schedule is None:
-        wanted = _without(wanted, says["news"])
+    if line is None:
+        wanted = _without(wanted, says["digests" if schedule else "news"])
     asked = replace(asker, now=_last(schedule, zone, asker.now))
     wanted, line, answer = question.settled(wanted, line, asked, assistant)
     assert answer.plan
@@ -91,8 +109,7 @@ def phrases(schemas: Path) -> Mapping[str, Any]:
     path = schemas / "alerts.yaml"
     try:
         read: Mapping[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-        missing = {"verbs", "whom", "when", "news", "above", "below", "per", "units", "amounts", "days", "times",
-                   "default_time", "towards"} - set(read)  # fmt: skip
+        missing = NEEDED - set(read)
     except (OSError, yaml.YAMLError, TypeError) as error:
         raise SchemaError(path.name, 1, f"can't be read: {error}.") from None
     if missing:
@@ -148,11 +165,14 @@ def _schedule(text: str, says: Mapping[str, Any]) -> tuple[str, Schedule | None]
     days = _named(says["days"])
     each, day = r"(?:(?:on\s+)?(?:every|each|the)\s+|on\s+)?", rf"(?P<day>{_any(days)})"
     time = rf"{TIME}|(?P<named>{_any(says['times'])}))(?!\d)(?:\s+\(?(?P<zone>{_zones()})\)?)?"
+    clock = rf"(?:at\s+|@\s*)?{time}|at\s+(?P<plain>\d{{1,2}})(?!\w|:\d)"
+    monthly = _any(said for said, when in days.items() if not when.startswith("*"))
     after_amount = rf"{AMOUNT}\s*(?:{_any(says['amounts'])})?\s*(?:{_any(_named(says['units']))})?\s*$"
     for pattern in (
-        rf"{each}{day}\s*,?\s*(?:at\s+|@\s*)?{time}",
+        rf"{each}{day}\s*,?\s*(?:{clock})",
         rf"(?:at\s+)?{time}\s*,?\s*{each}{day}",
         rf"(?:on\s+)?(?:every|each)\s+{day}",
+        rf"on\s+the\s+(?P<day>{monthly})",
     ):
         rest, found = _cut(text, pattern, "times")
         if found is None or re.search(after_amount, text[: found.start()], re.IGNORECASE):
@@ -176,6 +196,7 @@ def _clock(parts: Mapping[str, str | None], says: Mapping[str, Any]) -> tuple[in
         hour = hour % 12 + (12 if (parts["half"] or "").lower() == "pm" else 0)
     else:
         said = f"{parts['hour24']}:{parts['minute24']}" if parts.get("hour24") else ""
+        said = f"{parts['plain']}:00" if parts.get("plain") else said
         clock = said or (says["times"][named.lower()] if named else says["default_time"])
         hour, minute = map(int, clock.split(":"))
         right = hour < 24
@@ -201,7 +222,11 @@ def _line(text: str, says: Mapping[str, Any]) -> tuple[str, Line | None]:
     rest, found = _cut(text, rf"(?:{compare})\s*{amount}", "thresholds")
     if found is None:
         return text, None
-    if found["per"] is None:
+    counted = found["per"]
+    if counted is None:  # “daily spend passes …”
+        rest, before = _cut(rest, rf"(?P<per>{_any(word for word in per if word.endswith('ly'))})", "counts")
+        counted = before and before["per"]
+    if counted is None:
         said = found.group().strip()
         raise Clarify(f"“{said}” in how long?", tuple(f"{said} {of[0]}" for of in says["per"].values()))
     token = words.tokens(found["amount"])[0]
@@ -210,7 +235,7 @@ def _line(text: str, says: Mapping[str, Any]) -> tuple[str, Line | None]:
     if unit and token.currency and unit != token.currency:
         raise Clarify(f"“{found.group().strip()}” names two currencies.")
     value = token.number * Decimal(says["amounts"].get((found["size"] or "").lower(), 1))
-    grain = Grain(per[found["per"].lower()])
+    grain = Grain(per[counted.lower()])
     return rest, Line(side="above" if found["above"] else "below", value=value, unit=unit or token.currency, per=grain)
 
 

@@ -46,18 +46,17 @@ def watch(config: Config) -> Watch:
 
 def _readers(assistant: Assistant) -> Readers:
     """Who reads a Slack channel, as the bot finds it out."""
-    if find_spec("slack_bolt") is None:
+    if assistant.config.slack_bot_token is None or find_spec("slack_bolt") is None:
         return unknown
     from assistant.surfaces.slack.bot import web_client
     from assistant.surfaces.slack.channels import Channels
     from assistant.surfaces.slack.store import Store
 
-    config = assistant.config
+    config, token = assistant.config, assistant.config.slack_bot_token
     rooms = Store(config.warehouse.with_suffix(".slack.sqlite"))
 
     async def read(channel: str) -> tuple[str, ...]:
-        token = config.slack_bot_token.get_secret_value() if config.slack_bot_token else ""
-        client = web_client(token, config.slack_base_url)
+        client = web_client(token.get_secret_value(), config.slack_base_url)
         found = Channels(client, rooms, assistant, config.slack_shared_channels, config.slack_public_channels)
         room = await found.room(channel)
         if room.closed:
