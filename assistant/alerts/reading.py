@@ -30,24 +30,10 @@ from assistant.values import Grain, QueryPlan
 
 LONGEST = 1_000
 MONTH = timedelta(days=32)
-NEEDED = set(
-    [
-        "verbs",
-        "whom",
-        "when",
-        "news",
-        "digests",
-        "above",
-        "below",
-        "per",
-        "units",
-        "amounts",
-        "days",
-        "times",
-        "default_time",
-        "towards",
-    ]
-)
+NEEDED = {
+    *("verbs", "whom", "when", "news", "digests", "above", "below"),
+    *("per", "units", "amounts", "days", "times", "default_time", "towards"),
+}
 ADDRESS = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 TARGET = rf"(?P<target>\#[\w-]+|https?://\S+|{ADDRESS})"
 TIME = r"(?:(?P<hour>\d{1,2})(?::(?P<minute>\d\d))?\s?(?P<half>am|pm)(?!\w)|(?P<hour24>\d{1,2}):(?P<minute24>\d\d)"
