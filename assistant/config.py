@@ -58,6 +58,23 @@ class Config(BaseSettings):
         True, description="Answer in public channels too, which people who are no members of them can read."
     )
 
+    alerts_zone: str = Field("UTC", description="Alerts: the time zone of schedules that name none, Europe/Berlin.")
+    alerts_slack: dict[str, SecretStr] = Field(
+        {}, description="Alerts: Slack channels (JSON), each with its incoming webhook or its id: {“#finance”: “C0…”}."
+    )
+    alerts_from: str | None = Field(None, description="Alerts: the address that e-mail comes from.")
+    alerts_mail_domains: tuple[str, ...] = Field(
+        (), description="Alerts: domains (JSON list) that e-mail may go to; that of the sender when empty."
+    )
+    smtp_url: SecretStr | None = Field(
+        None, description="Alerts: the mail server, smtp://user:password@host:587 (STARTTLS) or smtps://host:465."
+    )
+    alerts_webhook_hosts: tuple[str, ...] = Field(
+        (), description="Alerts: hosts (JSON list), with :port unless 443, that webhooks may go to; none when empty."
+    )
+    alerts_webhook_secret: SecretStr | None = Field(None, description="Alerts: signs what is sent to webhooks.")
+    alerts_retry_seconds: float = Field(2.0, description="Alerts: the pause before a second try; later ones double it.")
+
     @property
     def has_llm(self) -> bool:
         return bool(self.llm_model and (self.llm_base_url or self.llm_api_key))

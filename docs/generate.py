@@ -27,6 +27,9 @@ def _commands() -> list[str]:
     for name, command in sorted(cli.commands.items()):
         context = click.Context(command, info_name=f"askcost {name}", **cli.context_settings)
         lines += [f"### askcost {name}\n", "```text", command.get_help(context), "```\n"]
+        for part, below in sorted(getattr(command, "commands", {}).items()):
+            own = click.Context(below, info_name=f"askcost {name} {part}", **cli.context_settings)
+            lines += [f"#### askcost {name} {part}\n", "```text", below.get_help(own), "```\n"]
     return lines
 
 

@@ -41,7 +41,8 @@ def test_a_page_names_only_commands_and_options_that_there_are(page: Path) -> No
     text = page.read_text(encoding="utf-8")
     for command, rest in re.findall(r"(?:^\s*\$ |`)askcost ([a-z][a-z-]*)([^\n`]*)", text, re.M):
         assert command in main.commands, f"askcost {command}"
-        options = {option for parameter in main.commands[command].params for option in parameter.opts}
+        below = list(getattr(main.commands[command], "commands", {}).values())
+        options = {o for one in (main.commands[command], *below) for parameter in one.params for o in parameter.opts}
         told = set(re.findall(r"(?<=\s)--[a-z-]+", re.sub(r'"[^"]*"', "", rest)))
         assert told <= options | {"--help"}, f"askcost {command}{rest}"
 

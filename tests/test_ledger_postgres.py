@@ -17,6 +17,7 @@ import pytest
 from assistant.config import Config
 from assistant.errors import LedgerError
 from assistant.ledger import chain, search, store
+from assistant.ledger.alerts import FOREVER, Alerts
 from assistant.ledger.audit import Ledger
 from assistant.ledger.budget import Budget, Limit, Spent
 from assistant.ledger.prices import Price, Usage
@@ -84,6 +85,21 @@ def test_it_remembers_calls_answers_plans_and_verdicts(ledger_at: Store) -> None
     assert [row["question"] for row in again.answers()] == ["cost"]
     assert [(row["answered"], row["correct"]) for row in ledger.months()] == [(1, 1)]
     assert ledger.problem is None
+
+
+def test_an_alert_is_taken_once_and_its_failures_are_kept(ledger_at: Store) -> None:
+    alerts = Alerts(ledger_at)
+    alerts.add("r1", "{}")
+    assert [alerts.claim("r1", "monday", "{}") for _ in range(2)] == [True, False]
+    alerts.settle("r1", "monday", "failed", "503")
+    assert [(f.occurrence, f.error) for f in alerts.dead()] == [("monday", "503")]
+    assert alerts.claim("r1", "monday", "{}", attempt=2)
+    alerts.settle("r1", "monday", "sent", attempt=2)
+    assert alerts.dead() == []
+    alerts.decide("r1", "mute")
+    assert [kept.muted_until for kept in alerts.rules().values()] == [FOREVER]
+    alerts.decide("r1", "remove")
+    assert alerts.rules() == {}
 
 
 def test_rows_can_not_be_changed_or_removed(ledger_at: Store) -> None:

@@ -60,11 +60,23 @@ _CHAIN = (
       at TEXT NOT NULL, seq BIGINT NOT NULL, hash TEXT NOT NULL, answers BIGINT NOT NULL, until TEXT NOT NULL)""",
     "INSERT INTO pruned (at, seq, hash, answers, until) SELECT '', 0, '', count(*), '' FROM answers",
 )  # fmt: skip
+_ALERTS = (
+    "CREATE TABLE IF NOT EXISTS alert_rules (id TEXT PRIMARY KEY, at TEXT NOT NULL, body TEXT NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS alert_decisions (
+      rule TEXT NOT NULL, at TEXT NOT NULL, decision TEXT NOT NULL, until TEXT, "user" TEXT)""",
+    """CREATE TABLE IF NOT EXISTS alert_firings (
+      rule TEXT NOT NULL, occurrence TEXT NOT NULL, attempt BIGINT NOT NULL, at TEXT NOT NULL, message TEXT,
+      PRIMARY KEY (rule, occurrence, attempt))""",
+    """CREATE TABLE IF NOT EXISTS alert_outcomes (
+      rule TEXT NOT NULL, occurrence TEXT NOT NULL, attempt BIGINT NOT NULL, at TEXT NOT NULL, outcome TEXT NOT NULL,
+      error TEXT, PRIMARY KEY (rule, occurrence, attempt))""",
+)
 # What each step says, and the tables that nobody may change from then on.
 STEPS = (
     (_FIRST, ("answers", "model_calls", "reservations", "grants", "plans")),
     (_FEEDBACK, ("feedback",)),
     (_CHAIN, ("pruned",)),
+    (_ALERTS, ("alert_rules", "alert_decisions", "alert_firings", "alert_outcomes")),
 )
 
 

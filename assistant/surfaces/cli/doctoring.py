@@ -12,6 +12,7 @@ from assistant.assistant import Assistant
 from assistant.config import Config
 from assistant.errors import AssistantError, LedgerError
 from assistant.ledger import store
+from assistant.ledger.alerts import Alerts
 
 
 def examine(config: Config) -> int:
@@ -53,6 +54,9 @@ def examine(config: Config) -> int:
     try:
         with store.of(config).transaction():
             line(True, f"ledger: {'PostgreSQL' if config.ledger_url else config.ledger_path}")
+        alerts = Alerts(store.of(config))
+        if rules := alerts.rules():
+            line(not alerts.dead(), f"alerts: {len(rules)}, all that they said arrived", "askcost alerts dead")
     except LedgerError as error:
         line(False, str(error), "make it writable, or set ASKCOST_LEDGER or ASKCOST_LEDGER_URL.")
     if config.has_llm:

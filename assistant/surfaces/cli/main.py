@@ -15,7 +15,7 @@ from typing import Any, Literal
 import click
 
 from assistant.errors import AssistantError, Clarify
-from assistant.surfaces.cli import looking_back, metering, money, outlook, programs
+from assistant.surfaces.cli import alert, looking_back, metering, money, outlook, programs
 from assistant.surfaces.cli.options import DATE, configuration, warehouse_option
 
 
@@ -271,6 +271,7 @@ def doctor(warehouse: Path | None) -> None:
 
 
 COMMANDS = (
+    *alert.COMMANDS,
     *money.COMMANDS,
     *metering.COMMANDS,
     *outlook.COMMANDS,
