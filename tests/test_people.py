@@ -142,3 +142,15 @@ def test_my_is_whoever_asks_where_people_are_kept(demo: Assistant, check_for: Ch
     assert _ask(demo, "my cost last month", DEVELOPER).rows == whole.rows
     assert _ask(demo, "my tokens last month", None).rows == _ask(demo, "tokens last month", None).rows
     assert _ask(demo, "my token allowance", DEVELOPER).status == "answered"
+
+
+def test_readers_together_see_nobody_that_one_of_them_may_not(demo: Assistant) -> None:
+    lead = "rhea.collins"
+    alone = demo.run("SELECT DISTINCT user_id FROM token_usage", DEVELOPER)[1].rows
+    together = demo.run("SELECT DISTINCT user_id FROM token_usage", DEVELOPER, (DEVELOPER, ANALYST))[1].rows
+    named = {str(row[0]) for row in alone} - {OTHERS}
+    assert DEVELOPER in named
+    seen = {str(row[0]) for row in together}
+    assert OTHERS in seen
+    assert DEVELOPER not in seen
+    assert "token_usage" not in demo.access(lead, (lead, DEVELOPER)).tables

@@ -130,9 +130,10 @@ def _channel(text: str, to: str | None, says: Mapping[str, Any]) -> tuple[str, C
     rest, found = _cut(text, rf"(?:{_any(says['towards'])}\s+)?{TARGET}", "places to send it to")
     if found and to:
         raise Clarify(f"Send it to {found['target']} or to {to}? Say it once.")
-    if not found and not to:
+    target = to or (found["target"].rstrip(".,;") if found else "")
+    if not target:
         raise Clarify("Where should it be sent? Add “to #channel”, “to ann@company.example”, or a webhook's URL.")
-    return rest, channel_of(to or found["target"].rstrip(".,;"))  # type: ignore[index]
+    return rest, channel_of(target)
 
 
 def channel_of(to: str) -> Channel:

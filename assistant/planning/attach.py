@@ -38,7 +38,7 @@ MOST_OF_A_NUMBER = 4
 # Operators that say nothing when nothing follows that they could act on.
 _HARMLESS = {
     "include", "including", "equals", "copula", "conjunction", "followup", "previous", "add", "which", "who", "convert",
-    "group", "each_of", "versus", "compare", "between", "above", "sum_up", "breakdown", "same", "count", "reset",
+    "group", "each_of", "versus", "compare", "between", "sum_up", "breakdown", "same", "count", "reset",
 }  # fmt: skip
 
 
@@ -305,7 +305,10 @@ class _Attacher:
             case "above" | "at_least" | "below" | "at_most":
                 if self.amounts.threshold(i, span, _COMPARATORS[name]):
                     return True
-                return "than" in span.words and self._versus(i)  # "higher than Q2", "cheaper than Azure"
+                if "than" in span.words:
+                    return self._versus(i)  # "higher than Q2", "cheaper than Azure"
+                j = self.sentence.after(i)
+                return j is not None and bool(self.sentence.spans[j].times)  # "Q4 over Q3"
             case "between":
                 return self.amounts.between(i, span)
             case "exclude":
