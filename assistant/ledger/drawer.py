@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from assistant.ledger.files import opened
+from assistant.errors import AssistantError
 
 Kind = Literal["estimate", "closed month"]
 
@@ -46,8 +46,19 @@ class Drawer:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
-        return opened(self._path, _SCHEMA, "The file of estimates and closed months")
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self._path, timeout=10)
+            try:
+                connection.executescript(_SCHEMA)
+                with connection:
+                    yield connection
+            finally:
+                connection.close()
+        except (sqlite3.Error, OSError) as error:
+            raise AssistantError(f"{self._path} can't be read or written: {error}. Nothing was kept.") from None
 
     def keep(self, kind: Kind, name: str, content: Mapping[str, Any], user: str | None = None) -> Paper:
         """Appends the next version of a name. `content` is written as JSON."""

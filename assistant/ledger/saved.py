@@ -6,14 +6,13 @@ Knows nothing about words or SQL: a question comes as its normal form, a stateme
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from assistant.errors import AssistantError
-from assistant.ledger.files import opened
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS verified (
@@ -59,5 +58,17 @@ class Saved:
                 row = connection.execute(newest, (" ".join(words),)).fetchone()
         return Entry(row[0], row[1], row[2], row[3][:10]) if row else None
 
-    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
-        return opened(self._path, _SCHEMA, "The file of verified queries")
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """A short-lived connection: whoever asks may be in any thread."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self._path, timeout=10)
+            try:
+                connection.executescript(_SCHEMA)
+                with connection:
+                    yield connection
+            finally:
+                connection.close()
+        except (sqlite3.Error, OSError) as error:
+            raise AssistantError(f"The file of verified queries, {self._path}, can't be used: {error}.") from None

@@ -325,6 +325,7 @@ class _Check:
             "limit needs dimensions or a grain": one.limit is not None and not (names or one.grain),
             "limit_per must be one of the dimensions, with a limit and another dimension": one.limit_per is not None
             and (one.limit_per not in names or one.limit is None or (len(names) < 2 and not one.grain)),
+            "limit of names and series_change don't fit": bool(one.limit and names) and one.series_change,
             "having needs dimensions or a grain": bool(one.having) and not (names or one.grain),
             "count_groups needs dimensions": one.count_groups and not names,
             "a metric without days takes no grain or comparison": any(m.periodless for m in metrics)
