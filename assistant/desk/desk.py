@@ -10,7 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -25,6 +25,7 @@ from assistant.engines.engine import Engine
 from assistant.errors import AssistantError, Clarify, Refused
 from assistant.premises import Watch, unseen
 from assistant.semantics.calendar import Now
+from assistant.semantics.catalog import Reader
 from assistant.values import (
     Answer,
     AnswerColumn,
@@ -47,7 +48,7 @@ class StoppableEngine:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.dialect = engine.dialect
+        self.name, self.dialect = engine.name, engine.dialect
         self._running: set[object] = set()
 
     @property
@@ -64,6 +65,12 @@ class StoppableEngine:
 
     def cancel(self, query_id: str) -> bool:
         return self._engine.cancel(query_id)
+
+    def version(self) -> str:
+        return self._engine.version()
+
+    def reading(self) -> AbstractContextManager[Reader]:
+        return self._engine.reading()
 
     def close(self) -> None:
         self._engine.close()

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from assistant.config import Config
+from assistant.engines.duckdb_engine import Trusted
 from assistant.errors import AssistantError, LoadError
 from assistant.house import check_policies
 from assistant.telling.table import plain
@@ -26,7 +27,7 @@ MOST_INVOICES = 12
 def load(config: Config, paths: tuple[str, ...], table: str | None, replace: bool, as_json: bool) -> int:
     def policies_hold(connection: Any) -> None:
         try:
-            check_policies(lambda text: connection.execute(text).fetchall(), config)
+            check_policies(Trusted(connection), config)
         except AssistantError as error:
             raise LoadError(f"Nothing was loaded. {error}") from None
 
