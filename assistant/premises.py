@@ -16,7 +16,7 @@ from sqlglot import Expr
 
 from assistant.analysis.books import Books
 from assistant.config import Config
-from assistant.engines.duckdb_engine import DuckDBEngine
+from assistant.engine_room import limits_of, open_engine
 from assistant.engines.engine import Engine
 from assistant.errors import GuardRefusal, Refused
 from assistant.house import Warehouse, read_warehouse, user_access, visible
@@ -34,7 +34,7 @@ from assistant.sql import compile as sql_compile
 from assistant.sql import guard, lints, policy, roles, scan
 from assistant.sql.roles import Roles
 from assistant.sql.scan import Scan
-from assistant.values import Access, AnswerColumn, CheckedQuery, Limits, Lint, QueryPlan, Rows, Stage
+from assistant.values import Access, AnswerColumn, CheckedQuery, Lint, QueryPlan, Rows, Stage
 
 Watch = Callable[[Stage, Any], None]
 
@@ -48,8 +48,8 @@ class Premises:
 
     def __init__(self, config: Config, engine: Engine | None = None) -> None:
         self.config = config
-        self.limits = Limits(seconds=config.query_seconds, memory_mb=config.query_memory_mb)
-        self.engine: Engine = engine or DuckDBEngine(config.warehouse, self.limits)
+        self.limits = limits_of(config)
+        self.engine: Engine = engine or open_engine(config)
         self.saved = Saved(config.ledger_path)
         self._warehouse: Warehouse | None = None
         self._accesses: dict[tuple[str, str | None], Access] = {}

@@ -72,7 +72,8 @@ class SparkCluster:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder, start_new_session=True,
                 env={"PATH": os.environ["PATH"], "HOME": str(self._folder), "SPARK_HOME": str(self._home),
                      "SPARK_SCALA_VERSION": "2.13", "SPARK_LOCAL_IP": "127.0.0.1",
-                     "SPARK_LOCAL_DIRS": str(self._folder / "local"), "PYSPARK_PYTHON": sys.executable, "TZ": "America/New_York"},
+                     "SPARK_LOCAL_DIRS": str(self._folder / "local"), "PYSPARK_PYTHON": sys.executable,
+                     "TZ": "America/New_York"},
             )  # fmt: skip
 
     def _await(self, port: int) -> None:

@@ -48,8 +48,12 @@ class StoppableEngine:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.name, self.dialect = engine.name, engine.dialect
+        self.dialect = engine.dialect
         self._running: set[object] = set()
+
+    @property
+    def name(self) -> str:
+        return self._engine.name
 
     @property
     def running(self) -> int:

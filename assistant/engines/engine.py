@@ -16,10 +16,15 @@ class Engine(Protocol):
     translates them itself (docs/engines.md). Rows have the names and types of DuckDB on every engine.
     """
 
-    name: str
-    """What answers are recorded with: `duckdb 2.0.0`."""
-    dialect: str
-    """What sqlglot calls the SQL that runs there."""
+    @property
+    def name(self) -> str:
+        """What answers are recorded with: `duckdb 2.0.0`."""
+        ...
+
+    @property
+    def dialect(self) -> str:
+        """What sqlglot calls the SQL that runs there."""
+        ...
 
     def run(self, query: CheckedQuery, owner: str | None = None, query_id: str | None = None) -> Rows:
         """Raises EngineError, in plain words, when a statement fails or is stopped.

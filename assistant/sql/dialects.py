@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlglot import ErrorLevel, Expr, exp, parse_one
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
+from sqlglot.schema import MappingSchema
 
 from assistant.errors import Refused
 from assistant.sql import equivalents
@@ -50,10 +51,11 @@ def translate(executable: str, schema: Schema, dialect: str = "spark") -> Transl
 
 def _typed(tree: Expr, schema: Schema) -> Expr:
     """With every column's table, every star unfolded, every expression's type."""
-    nested: dict[str, Any] = {}
+    read = {table.name.lower() for table in tree.find_all(exp.Table)}
+    nested = MappingSchema(dialect="duckdb")
     for name, columns in schema.items():
-        of, _, table = name.partition(".")
-        nested.setdefault(of, {})[table] = dict(columns)
+        if name.partition(".")[2].lower() in read:
+            nested.add_table(name, dict(columns), dialect="duckdb")
     # First what is a column, then what is left is an alias: DuckDB prefers columns.
     for aliases in (False, True):
         tree = qualify(tree, dialect="duckdb", schema=nested, expand_alias_refs=aliases, validate_qualify_columns=False)
