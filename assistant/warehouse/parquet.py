@@ -91,8 +91,8 @@ def _table(con: duckdb.DuckDBPyConnection, schema: str, name: str, folder: Path)
         "AND database_name = current_database() ORDER BY column_index",
         [schema, name],
     ).fetchall()
-    columns = {column: held(kind) for column, kind in found}
-    listed = ", ".join(f"{quote(c)}::{kind} AS {quote(c)}" for c, kind in columns.items())
+    columns = dict(found)
+    listed = ", ".join(f"{quote(c)}::{held(kind)} AS {quote(c)}" for c, kind in columns.items())
     source = f"SELECT {listed} FROM {quote(schema)}.{quote(name)}"
     place = folder / f"{schema}.{name}"
     place.mkdir()
