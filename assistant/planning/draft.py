@@ -27,6 +27,7 @@ class DimensionUse:
     bare: bool = False
     each: bool = False
     described: bool = False
+    within: bool = False
 
 
 @dataclass

@@ -34,7 +34,8 @@ def split_by(scope: Scope, dataset: Dataset, base: QueryPlan | None) -> tuple[tu
     limit_per = None
     ranked = draft.descending is not None or draft.limit is not None
     if ranked and len(names) > 1:
-        each = [n for n, u in zip(names, uses, strict=False) if u.each]
+        each = [n for n, u in zip(names, uses, strict=False) if u.within]
+        each = each or [n for n, u in zip(names, uses, strict=False) if u.each]
         limit_per = each[0] if each else None
         if limit_per:
             names = [limit_per, *[n for n in names if n != limit_per]]

@@ -54,7 +54,7 @@ class _Story:
         texts = [str(v) for row in self.rows for v in row if isinstance(v, str)]
         texts += [v for f in (*self.plan.filters, *self.plan.part) for v in f.values]
         texts += [_bucket(v, self.plan.grain) for row in self.rows for v in row if isinstance(v, date)]
-        texts += [self.period, self.before, *(c.unit or "" for c in self.columns)]
+        texts += [self.period, self.before, self._filters.strip(), *(c.unit or "" for c in self.columns)]
         texts += [m.label for m in self.metrics] + [m.description for m in self.metrics]
         return texts
 
@@ -255,11 +255,11 @@ class _Story:
             yield f"{self.subject} {self.was} {now}{self.scope}, {moved} from {before} in {self.before}."
             return
         if not self.plan.dimensions:  # one row a currency
-            listed = " and ".join(
+            listed = ", and ".join(
                 f"{self.shown(row, current)}, {self._moved(row, change, percent)} from {self.shown(row, previous)}"
                 for row in self.rows
             )
-            yield f"{self.subject} {self.was} {listed} in {self.before}{self._filters}."
+            yield f"{self.subject}{self.scope}, against {self.before}: {listed}."
             return
         sums = self._total(current), self._total(previous)
         if all(sums) and not self.plan.limit and not self.plan.having:
