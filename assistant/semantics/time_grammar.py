@@ -71,8 +71,9 @@ class TimeGrammar:
         found: list[Match] = []
         for length in self.words.phrase("whole", text, i):
             unit = self.words.units.get(text[i + length]) if i + length < len(text) else None
-            for size in self.words.phrase("to_date", text, i + length + 1) if unit else ():
-                assert unit is not None
+            if not isinstance(unit, Grain):
+                continue
+            for size in self.words.phrase("to_date", text, i + length + 1):
                 found.append((length + 1 + size, TimeExpression(self._to_date(unit))))
         return found
 
