@@ -379,7 +379,8 @@ class _Attacher:
             return
         each = self.sentence.each_before(i)
         grouped = self.sentence.grouped_before(i)
-        if not grouped and i > 0 and self.sentence.spans[i - 1].words == ("all",) and self.draft.metrics:
+        whole = not grouped and i > 0 and self.sentence.spans[i - 1].words == ("all",)
+        if whole and self.draft.metrics:
             return  # "all providers" restricts nothing and splits nothing
         if not grouped and self.sentence.limits_itself(i, meaning.names):
             return
@@ -388,7 +389,9 @@ class _Attacher:
                 use = next(d for d in self.draft.dimensions if d.names == meaning.names)
                 use.each = use.within = True  # "by model and team, top 3 per team"
             return
-        use = DimensionUse(meaning.names, span.text, self.sentence.is_plural(span), bare=not grouped, each=each)
+        use = DimensionUse(
+            meaning.names, span.text, self.sentence.is_plural(span), bare=not grouped, each=each, whole=whole
+        )
         use.described = use.bare and i > 0 and self._described(i)
         self.draft.dimensions.append(use)
         self._settle()

@@ -28,6 +28,7 @@ class DimensionUse:
     each: bool = False
     described: bool = False
     within: bool = False
+    whole: bool = False
 
 
 @dataclass

@@ -14,6 +14,7 @@ def split_by(scope: Scope, dataset: Dataset, base: QueryPlan | None) -> tuple[tu
     draft = scope.draft
     uses = [u for u in draft.dimensions if u.names]
     uses = untagged(scope, uses, dataset)
+    uses = [u for u in uses if not (base and u.whole and any(f.dimension in u.names for f in base.filters))]
     uses = [u for u in uses if not (u.bare and only_introduces(scope, u, dataset))]
     names = [naming.dimension(scope, u.names, u.text, dataset) for u in uses]
     many = bool(draft.metric_texts) and draft.metric_texts[0].split()[0].lower().endswith("s")

@@ -18,7 +18,7 @@ def choose(scope: Scope) -> tuple[str, ...]:
     names = [n for n in names if draft.metrics_listed or not _said_by(scope, n, names)]
     if COST in names and len(names) > 1 and not draft.metrics_listed:
         names = [n for n in names if not is_value(scope, n)]
-    if draft.implies_cost and len(names) == 1 and is_value(scope, names[0]):
+    if draft.implies_cost and (is_value(scope, names[0]) if len(names) == 1 else not names and not draft.counted):
         names = [COST]
     others = [n for n in names if n != COST]
     if COST in names and others:

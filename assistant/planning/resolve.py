@@ -52,7 +52,7 @@ def resolve(
     try:
         return _candidates(scope)
     except Lacks:
-        if not scope.edits or draft.refers or draft.same or draft.followup:
+        if not scope.edits or draft.refers or draft.same or draft.followup or (previous and previous.filters):
             raise
         # the conversation's data has no such name: a question of its own after all
         alone = _candidates(Scope(draft, lexicon, today, None, reporting))
@@ -165,7 +165,8 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
                 f"Which share, of what? {scope.model.metric(metrics[0]).label} alone is all of itself.",
                 tuple(f"share by {d}" for d in naming.ranked_labels(scope, dataset)),
             )
-        if draft.compare and not (dims or comparison or grain or series_change):
+        told = draft.dimensions or draft.grains or draft.trend or draft.metrics_listed or len(uses) > 1
+        if draft.compare and not (told or comparison or series_change):
             raise Clarify(
                 "Compare it with what? Name a second period or a second name.",
                 ("compared with the previous period", "compared with the same period last year"),

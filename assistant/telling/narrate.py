@@ -201,7 +201,9 @@ class _Story:
             yield f"The highest was {high}, the lowest {low}."
 
     def _breakdown(self, metrics: Sequence[int]) -> Iterator[str]:
-        metric = metrics[0]
+        metric = next((i for i in metrics if any(r[i] is not None for r in self.rows)), metrics[0])
+        subject = self._column(metric)
+        subject = self.subject if metric == metrics[0] else subject[:1].upper() + subject[1:]
         leaders = [r for r in self.rows if r[metric] is not None][:3]
         more = ", …" if len(self.rows) > 3 else ""
         listed = ", ".join(f"{self.name(r)} {self.shown(r, metric)}" for r in leaders) + more
@@ -209,13 +211,13 @@ class _Story:
         if self.plan.limit is not None and not self.plan.limit_per:
             yield self._ranked(metric, listed)
         elif total:
-            yield f"{self.subject}{self.scope} {self.was} {total} over {self._counted}."
+            yield f"{subject}{self.scope} {self.was} {total} over {self._counted}."
             if leaders and not self.plan.grain:
                 share = self._share(leaders[0], metric)
                 part = f" ({share})" if share else ""
                 yield f"{self.name(leaders[0])} is the largest with {self.shown(leaders[0], metric)}{part}."
         else:
-            yield f"{self.subject}{self.scope} by {self._split_by}: {listed}."
+            yield f"{subject}{self.scope} by {self._split_by}: {listed}."
 
     def _ranked(self, metric: int, listed: str) -> str:
         direction = "lowest" if self.plan.order and not self.plan.order.descending else "highest"
