@@ -36,12 +36,16 @@ def settled(question: str, line: Line | None, asker: Asker, assistant: Assistant
         return question, None, answer
     _one_number(answer.plan, question, line)
     unit = unit_of(answer)
+    if line.of == "change_percent" and unit is not None:
+        return question, line.model_copy(update={"unit": unit}), answer
     if currency_of(line.unit) and unit != line.unit:
         question = f"{question} in {line.unit}"
         answer = ask(question, asker.user, asker.now, assistant)
         unit = unit_of(answer)
     if line.unit not in (None, unit):
         raise Clarify(f"“{question}” is in {unit or 'no one unit'}, not in {line.unit}. Name the amount in that unit.")
+    if unit is None and line.of == "change_percent":
+        raise Clarify(f"“{question}” is in several currencies. Name one, like “cost in USD”.")
     if unit is None:
         raise Clarify(f"“{question}” is in several currencies. Say which one the amount is in, like “5,000 USD a day”.")
     return question, line.model_copy(update={"unit": unit}), answer

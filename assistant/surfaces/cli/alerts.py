@@ -14,6 +14,7 @@ from importlib.util import find_spec
 import click
 
 from assistant.alerts import reading, sending
+from assistant.alerts.described import span, when
 from assistant.alerts.firing import Readers, Told, Watch, muted, now_at, unknown
 from assistant.alerts.question import EXAMPLES, Asker
 from assistant.alerts.rule import Alert, Message, Rule
@@ -25,7 +26,6 @@ from assistant.ledger.alerts import FOREVER, Alerts, Decision, Kept
 from assistant.telling.table import plain
 
 SHOWN = 5
-WEEKDAYS = {"*": "", "mon-fri": "Monday to Friday ", "sat,sun": "Saturday and Sunday "}
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def test(config: Config, name: str, send: bool, today: date | None) -> int:
         message = found[-1].message if found else Message(title=f"{rule.question}: nothing to tell", text=rule.words)
         marked = message.model_copy(update={"title": f"Test: {message.title}"})
         sending.send(marked, rule.channel, f"{rule.id} test {datetime.now(UTC).isoformat()}", config)
-        click.echo(f"\nA test was sent to {_place(rule)}.")
+        click.echo(f"\nA test was sent to {rule.channel.to}.")
     return 0
 
 
@@ -211,22 +211,8 @@ def _describe(rule: Rule, kept: Kept | None) -> None:
     if kept and muted(kept, rule, datetime.now(UTC)):
         quiet = "  (quiet)" if kept.muted_until == FOREVER else f"  (quiet until {kept.muted_until})"
     click.echo(plain(f"{rule.id}  {rule.words}{quiet}"))
-    click.echo(plain(f"    {rule.kind}, {_when(rule)}, to {_place(rule)}, for {rule.owner or 'the operator'}"))
+    click.echo(plain(f"    {rule.kind}, {when(rule)}, to {rule.channel.to}, for {rule.owner or 'the operator'}"))
     click.echo(plain(f"    read as: {rule.understood}"))
-
-
-def _when(rule: Rule) -> str:
-    if rule.line is not None:
-        return f"when {rule.line.side} {rule.line.value:,} {rule.line.unit or ''} a {rule.line.per}"
-    if rule.cron is None:
-        return "when one is found"
-    minute, hour, day, _, weekday = rule.cron.split()
-    days = {"*": WEEKDAYS.get(weekday, f"{weekday} "), "1": "the 1st of each month ", "last": "each month's last day "}
-    return f"{days[day] or 'every day '}at {hour}:{int(minute):02} {rule.zone}"
-
-
-def _place(rule: Rule) -> str:
-    return rule.channel.to
 
 
 def _until(kept: Kept) -> str | None:
@@ -234,9 +220,7 @@ def _until(kept: Kept) -> str | None:
 
 
 def _preview(rule: Rule, found: Sequence[Alert]) -> None:
-    span = "At its last time" if rule.cron else "In the last 30 days"
-    count = f"{len(found)} message{'' if len(found) == 1 else 's'}"
-    click.echo(f"\n{span} it would have sent {count}{f'; the newest {SHOWN}' if len(found) > SHOWN else ''}:")
+    click.echo(f"\n{span(rule, len(found))}{f'; the newest {SHOWN}' if len(found) > SHOWN else ''}:")
     for one in found[-SHOWN:]:
         click.echo(f"\n  {plain(one.message.title)}\n  {plain(one.message.text)}")
         for line in one.message.table.splitlines():

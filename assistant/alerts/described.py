@@ -1,0 +1,28 @@
+"""A rule in a few words, as every surface says it."""
+
+from __future__ import annotations
+
+from assistant.alerts.crossing import wanted
+from assistant.alerts.rule import Rule
+
+WEEKDAYS = {"*": "", "mon-fri": "Monday to Friday ", "sat,sun": "Saturday and Sunday "}
+
+
+def when(rule: Rule) -> str:
+    """“when above $5,000.00 a day”, “when 20% more than the whole week before”, “Monday to Friday at 7:30 UTC”."""
+    line = rule.line
+    if line is not None and line.of == "value":
+        return f"when {line.side} {wanted(line)} a {line.per}"
+    if line is not None:
+        return f"when {wanted(line)} {'more' if line.side == 'above' else 'less'} than the whole {line.per} before"
+    if rule.cron is None:
+        return "when one is found"
+    minute, hour, day, _, weekday = rule.cron.split()
+    days = {"*": WEEKDAYS.get(weekday, f"{weekday} "), "1": "the 1st of each month ", "last": "each month's last day "}
+    return f"{days[day] or 'every day '}at {hour}:{int(minute):02} {rule.zone}"
+
+
+def span(rule: Rule, count: int) -> str:
+    """How much it would have sent."""
+    past = "At its last time" if rule.cron else "In the last 30 days"
+    return f"{past} it would have sent {count} message{'' if count == 1 else 's'}"
