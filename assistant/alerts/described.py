@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from assistant.alerts.crossing import wanted
+from assistant.alerts.firing import BACK
 from assistant.alerts.rule import Rule
 
 WEEKDAYS = {"*": "", "mon-fri": "Monday to Friday ", "sat,sun": "Saturday and Sunday "}
@@ -24,5 +25,6 @@ def when(rule: Rule) -> str:
 
 def span(rule: Rule, count: int) -> str:
     """How much it would have sent."""
-    past = "At its last time" if rule.cron else "In the last 30 days"
+    days = max(30, BACK[rule.line.per]) if rule.line else 30
+    past = "At its last time" if rule.cron else f"In the last {days} days"
     return f"{past} it would have sent {count} message{'' if count == 1 else 's'}"

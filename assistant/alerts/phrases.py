@@ -14,7 +14,7 @@ from assistant.errors import Clarify, SchemaError
 
 NEEDED = {
     *("verbs", "whom", "when", "news", "digests", "above", "below", "rises", "falls", "against", "budgets"),
-    *("per", "units", "amounts", "days", "times", "default_time", "towards", "talk"),
+    *("per", "units", "amounts", "days", "times", "default_time", "towards", "polite", "talk"),
 }
 AMOUNT = r"(?P<amount>[$€£]?\s?\d[\d,]*(?:\.\d+)?\s?(?:k|m|bn|b)?)(?![\w%])"
 PERCENT = r"(?P<percent>\d[\d,]*(?:\.\d+)?)\s?(?:%|(?:percent|per\s?cent|pct)(?!\w))"

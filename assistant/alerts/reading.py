@@ -29,14 +29,19 @@ from assistant.values import QueryPlan
 LONGEST = 1_000
 MONTH = timedelta(days=32)
 ADDRESS = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-TARGET = rf"(?P<target>\#[\w-]+|https?://\S+|{ADDRESS})"
+TARGET = rf"(?P<target>\#[\w-]+|slack:[CDG]\w{{2,}}|https?://\S+|{ADDRESS})"
 TIME = r"(?:(?P<hour>\d{1,2})(?::(?P<minute>\d\d))?\s?(?P<half>am|pm)(?!\w)|(?P<hour24>\d{1,2}):(?P<minute24>\d\d)"
 
 
 @dataclass(frozen=True)
 class Schedule:
+    """said: the words of it; at: where they stand. timed: a time of day is among them."""
+
     cron: str
     zone: str | None
+    said: str = ""
+    at: int = 0
+    timed: bool = False
 
 
 def read(text: str, asker: Asker, assistant: Assistant) -> Rule:
@@ -44,8 +49,8 @@ def read(text: str, asker: Asker, assistant: Assistant) -> Rule:
     if len(text) > LONGEST:
         raise Refused(f"The rule has {len(text):,} characters; {LONGEST:,} is the most.")
     says = phrases(assistant.config.schemas)
-    rest, channel = _channel(text, asker.to, says)
-    rest, schedule = _schedule(rest, says)
+    rest, channel = _channel(text, asker, says)
+    rest, schedule = schedule_of(rest, says)
     rest, told = _trigger(rest, says)
     line = None
     if told:
@@ -85,19 +90,25 @@ def read(text: str, asker: Asker, assistant: Assistant) -> Rule:
 # --- the parts ------------------------------------------------------------------------------------------------------
 
 
-def _channel(text: str, to: str | None, says: Mapping[str, Any]) -> tuple[str, Channel]:
-    rest, found = cut(text, rf"(?:{any_of(says['towards'])}\s+)?{TARGET}", "places to send it to")
-    if found and to:
-        raise Clarify(f"Send it to {found['target']} or to {to}? Say it once.")
-    target = to or (found["target"].rstrip(".,;") if found else "")
-    if not target:
+def _channel(text: str, asker: Asker, says: Mapping[str, Any]) -> tuple[str, Channel]:
+    rest, target = target_of(text, says)
+    if target and asker.to:
+        raise Clarify(f"Send it to {target} or to {asker.to}? Say it once.")
+    target = target or asker.to or asker.otherwise
+    if target is None:
         raise Clarify("Where should it be sent? Add “to #channel”, “to ann@company.example”, or a webhook's URL.")
     return rest, channel_of(target)
 
 
+def target_of(text: str, says: Mapping[str, Any]) -> tuple[str, str | None]:
+    """The words without the place that they name, and the place. Raises Clarify for two."""
+    rest, found = cut(text, rf"(?:{any_of(says['towards'])}\s+)?{TARGET}", "places to send it to")
+    return rest, found["target"].rstrip(".,;") if found else None
+
+
 def channel_of(to: str) -> Channel:
     """#finance or slack:C012AB3CD, ann@company.example, https://… Raises Clarify."""
-    if re.fullmatch(r"#[\w-]+|slack:[CG][A-Z0-9]{2,}", to):
+    if re.fullmatch(r"#[\w-]+|slack:[CDG][A-Z0-9]{2,}", to):
         return Channel(kind="slack", to=to.removeprefix("slack:"))
     if re.fullmatch(ADDRESS, to):
         return Channel(kind="email", to=to)
@@ -106,7 +117,7 @@ def channel_of(to: str) -> Channel:
     raise Clarify(f"“{to}” is no place to send to; write #channel, slack:C012AB3CD, an e-mail address or a URL.")
 
 
-def _schedule(text: str, says: Mapping[str, Any]) -> tuple[str, Schedule | None]:
+def schedule_of(text: str, says: Mapping[str, Any]) -> tuple[str, Schedule | None]:
     """Without its day and time: “Monday 8:00”, “at 8 am every weekday”, “every month”."""
     days = named(says["days"])
     each, day = r"(?:(?:on\s+)?(?:every|each|the)\s+|on\s+)?", rf"(?P<day>{any_of(days)})"
@@ -125,7 +136,9 @@ def _schedule(text: str, says: Mapping[str, Any]) -> tuple[str, Schedule | None]
             continue  # “5,000 dollars every day” says how an amount is counted
         parts = found.groupdict()
         minute, hour = _clock(parts, says)
-        return rest, Schedule(f"{minute} {hour} {days[parts['day'].lower()]}", parts.get("zone"))
+        timed = any(parts.get(name) for name in ("hour", "hour24", "named", "plain"))
+        cron = f"{minute} {hour} {days[parts['day'].lower()]}"
+        return rest, Schedule(cron, parts.get("zone"), found.group(), found.start(), timed)
     return text, None
 
 
@@ -154,7 +167,7 @@ def _clock(parts: Mapping[str, str | None], says: Mapping[str, Any]) -> tuple[in
 def _trigger(text: str, says: Mapping[str, Any]) -> tuple[str, bool]:
     """Without “tell me when”; whether that was said. “Send me” alone goes with a time."""
     start = re.match(
-        rf"[\s,:;]*(?:please\s+)?(?:{any_of(says['verbs'])}\s+(?:{any_of(says['whom'])}\s*)?)(?P<when>{any_of(says['when'])})?",
+        rf"[\s,:;]*(?:{any_of(says['polite'])}\s+)?(?:{any_of(says['verbs'])}\s+(?:{any_of(says['whom'])}\s*)?)(?P<when>{any_of(says['when'])})?",
         text, re.IGNORECASE,
     )  # fmt: skip
     return (text[start.end() :], bool(start["when"])) if start else (text, False)
