@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import web_company
 import yaml
+from click.testing import CliRunner, Result
 
 from assistant.alerts.firing import Watch
 from assistant.alerts.meaning import day_of, meant
@@ -19,6 +21,7 @@ from assistant.assistant import Assistant
 from assistant.config import Config
 from assistant.desk.desk import Desk
 from assistant.errors import Clarify, Refused
+from assistant.surfaces.cli.main import main
 from assistant.warehouse.load import load
 
 TESTS = Path(__file__).parent
@@ -193,3 +196,27 @@ def test_a_slack_channel_takes_alerts_of_its_readers_only(talk: Talk) -> None:
     assert "every reader there may see too" in draft.facts[-1]
     assert "You don't read C01 yourself" in said(here, f"{WORDS}, to slack:C01", "ben").text
     assert isinstance(here.watch, Watch)
+
+
+def test_the_terminal_shows_a_draft_and_keeps_nothing_by_itself(warehouse: Path, tmp_path: Path) -> None:
+    config = Config(
+        warehouse=warehouse,
+        ledger=tmp_path / "l.sqlite",
+        alerts_slack={"#finance": "http://127.0.0.1:9/hook"},  # type: ignore[dict-item]
+    )
+    run = CliRunner()
+
+    def ask(words: str, *more: str) -> Result:
+        settings = {"ASKCOST_WAREHOUSE": str(warehouse), "ASKCOST_LEDGER": str(config.ledger)}
+        settings["ASKCOST_ALERTS_SLACK"] = '{"#finance": "http://127.0.0.1:9/hook"}'
+        return run.invoke(main, ["ask", words, "--today", web_company.TODAY.isoformat(), *more], env=settings)
+
+    shown = ask(f"{WORDS}, to #finance")
+    assert shown.exit_code == 3
+    assert "would have sent 1 message" in shown.output
+    assert "Nothing was kept" in shown.output
+    asked = json.loads(ask(f"{WORDS}, to #finance", "--json").output)
+    assert asked["status"] == "clarify"
+    assert asked["clarify"]["options"] == [f"askcost alerts add '{WORDS}, to #finance' --yes"]
+    assert "You have no alerts" in ask("my alerts").output
+    assert "$591.36" in ask("cost last month").output
