@@ -140,7 +140,7 @@ class Talk:
         if draft.seal != seal:
             return Reply("This is read differently by now, so have a look again. Keep it?", draft=draft)
         own = self._own(speaker.user)
-        if seal in {_seal(rule) for rule, _ in own.values()}:
+        if self.holds(draft, speaker.user):
             return Reply("It is kept already. “my alerts” lists yours.")
         if len(own) >= MOST_RULES:
             raise Refused(f"You have {len(own)} alerts; {MOST_RULES} is the most. “my alerts” removes some.")
@@ -150,6 +150,10 @@ class Talk:
         return Reply(
             f"Kept: {rule.words} ({when(rule)}). It goes to {place_of(rule)}; “my alerts” mutes or removes it."
         )
+
+    def holds(self, draft: Draft, user: str | None) -> bool:
+        """Whether this very draft is kept already."""
+        return draft.seal in {_seal(rule) for rule, _ in self._own(user).values()}
 
     def _draft(self, text: str, speaker: Speaker) -> Draft:
         rule = self._read(text, speaker)
