@@ -21,10 +21,10 @@ from ulid import ULID
 
 from assistant import verifying
 from assistant.alerts.talk import Reply, Speaker, Talk
-from assistant.assistant import Watch
 from assistant.desk import briefing, incidents, shown
 from assistant.desk.desk import Desk
 from assistant.errors import AssistantError
+from assistant.premises import Watch
 from assistant.surfaces.web import payload
 from assistant.surfaces.web.history import History
 from assistant.surfaces.web.making import Making
