@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from calendar import day_name
+
 from assistant.alerts.crossing import wanted
 from assistant.alerts.firing import BACK
 from assistant.alerts.rule import Rule
 
-WEEKDAYS = {"*": "", "mon-fri": "Monday to Friday ", "sat,sun": "Saturday and Sunday "}
+WEEKDAYS = {"*": "", "mon-fri": "Monday to Friday ", "sat,sun": "Saturday and Sunday "} | {
+    name[:3].lower(): f"every {name} " for name in day_name
+}
 
 
 def when(rule: Rule) -> str:
-    """“when above $5,000.00 a day”, “when 20% more than the whole week before”, “Monday to Friday at 7:30 UTC”."""
+    """“when above $5,000.00 a day”, “when 20% more than the whole week before”, “every Monday at 8:00 UTC”."""
     line = rule.line
     if line is not None and line.of == "value":
         return f"when {line.side} {wanted(line)} a {line.per}"

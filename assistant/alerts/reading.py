@@ -29,7 +29,7 @@ from assistant.values import QueryPlan
 LONGEST = 1_000
 MONTH = timedelta(days=32)
 ADDRESS = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-TARGET = rf"(?P<target>\#[\w-]+|slack:[CDG]\w{{2,}}|https?://\S+|{ADDRESS})"
+TARGET = rf"(?P<target>\#[\w-]+|slack:[CDG]\w+|https?://\S+|{ADDRESS})"
 TIME = r"(?:(?P<hour>\d{1,2})(?::(?P<minute>\d\d))?\s?(?P<half>am|pm)(?!\w)|(?P<hour24>\d{1,2}):(?P<minute24>\d\d)"
 
 
@@ -108,7 +108,7 @@ def target_of(text: str, says: Mapping[str, Any]) -> tuple[str, str | None]:
 
 def channel_of(to: str) -> Channel:
     """#finance or slack:C012AB3CD, ann@company.example, https://… Raises Clarify."""
-    if re.fullmatch(r"#[\w-]+|slack:[CDG][A-Z0-9]{2,}", to):
+    if re.fullmatch(r"#[\w-]+|slack:[CDG][A-Z0-9]+", to):
         return Channel(kind="slack", to=to.removeprefix("slack:"))
     if re.fullmatch(ADDRESS, to):
         return Channel(kind="email", to=to)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from assistant.analysis import anomalies
@@ -16,9 +16,10 @@ from assistant.analysis.books import Books
 from assistant.desk.desk import Desk
 from assistant.errors import LedgerError, Refused
 from assistant.ledger.incidents import Incidents, What
+from assistant.semantics import calendar
 from assistant.telling.figures import currency_of, figure, quantity
 from assistant.telling.table import plain
-from assistant.values import Answer
+from assistant.values import Answer, Period
 
 ANALYSIS = "anomalies"
 MOST = 12
@@ -83,7 +84,7 @@ def decide(
 def _about(row: dict[str, Any]) -> str:
     excess, unit = row["excess"], str(row["unit"])
     size = figure(abs(excess), unit) if currency_of(unit) else quantity(abs(excess), unit)
-    days = f"{row['start']}" if row["start"] == row["last"] else f"{row['start']} to {row['last']}"
+    days = calendar.label(Period(start=row["start"], end=row["last"] + timedelta(days=1)))
     return plain(f"{row['where']}: {size} {'more' if excess > 0 else 'less'} than expected, {days}")
 
 

@@ -25,7 +25,7 @@ export default function Alerts() {
   }
   const until = props.until || day(7)
   return (
-    <ul className="ac-lines" aria-label="Your alerts" data-testid="alerts">
+    <div className="ac-answer" data-testid="alerts"><ul className="ac-lines" aria-label="Your alerts">
       {alerts.map((one) => (
         <li key={one.id} className="ac-item" data-testid="alert">
           <div className="ac-item-said">
@@ -55,6 +55,6 @@ export default function Alerts() {
           </div>
         </li>
       ))}
-    </ul>
+    </ul></div>
   )
 }

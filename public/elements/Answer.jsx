@@ -266,8 +266,8 @@ export default function Answer() {
       {props.difference ? <p className="ac-note">{props.difference}</p> : null}
       {panel.renewed ? <p className="ac-note">Data was loaded since this was asked; chart and table show what it says now.</p> : null}
       {panel.chips.length ? <Chips panel={panel} onChange={change} busy={busy} /> : null}
-      {panel.rows.length ? <Table panel={panel} single={panel.rows.length === 1 && panel.columns.length === 1} /> : null}
       {panel.incidents && panel.incidents.length ? <Incidents panel={panel} onDecided={again} /> : null}
+      {panel.rows.length ? <Table panel={panel} single={panel.rows.length === 1 && panel.columns.length === 1} /> : null}
       {panel.assumptions.length ? (
         <ul className="ac-assumptions" aria-label="Assumptions">
           {panel.assumptions.map((line, at) => <li key={at} dir="auto">{line}</li>)}

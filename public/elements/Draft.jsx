@@ -44,7 +44,7 @@ export default function Draft() {
           {one.table ? <pre className="ac-pre" tabIndex={0}>{one.table}</pre> : null}
         </div>
       ))}
-      {state === 'kept' ? <p className="ac-quiet" role="status" data-testid="draft-state">Kept. “my alerts” mutes or removes it.</p> : null}
+      {state === 'kept' ? <p className="ac-quiet" role="status" data-testid="draft-state">Kept.</p> : null}
       {state === 'not' ? <p className="ac-quiet" role="status" data-testid="draft-state">Not kept.</p> : null}
       {state === '' || state === 'busy' ? (
         <div className="ac-row" role="group" aria-label="Keep this alert?">
