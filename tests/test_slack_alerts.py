@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +143,22 @@ async def test_an_incident_is_decided_by_those_who_see_it(once: Once, tmp_path: 
         await there.slack.until(
             lambda: any("is quiet until Fri 20 Mar 2026" in m.words for *_, m in there.slack.ephemeral)
         )
+
+
+@scenario
+async def test_an_alert_of_an_anomaly_has_buttons_that_decide_it(once: Once, tmp_path: Path) -> None:
+    async with office(odd(once), tmp_path) as there:
+        message = await there.write(BEN, "tell me about new anomalies")
+        await there.click(BEN, message, offered(message, "alert_keep"))
+        await there.slack.until(lambda: rules(there))
+        watch, now = there.bot.answering.talk.watch, there.desk.moment
+        [(rule, _)] = watch.rules().values()
+        earlier = rule.model_copy(update={"id": "earlier", "made": now - timedelta(days=3)})  # before the odd day
+        watch.alerts.add(earlier.id, earlier.model_dump_json())
+        [told] = await there.bot.answering.run(watch.run, now)
+        assert told.outcome == "sent"
+        alert = there.slack.said(f"D{BEN}")[-1]
+        assert "Anomaly: " in alert.text
+        await there.click(BEN, alert, offered(alert, "incident_closed"))
+        await there.slack.until(lambda: any("is closed" in m.words for m in there.slack.said(f"D{BEN}")))
+        assert "· closed" in (await there.write(BEN, "anomalies this month")).words

@@ -146,7 +146,8 @@ class Watch:
             title = f"Anomaly: {one['where']}, {excess} {'more' if one['excess'] > 0 else 'less'} than expected {days}"
             text = f"Actual {actual}, expected {expected}." + (f" Owner: {one['owner']}." if one["owner"] else "")
             message = self._message(rule, title, text, answer, [row])
-            found.append(Alert(occurrence=str(one["id"]), message=message))
+            told = message.model_copy(update={"incident": str(one["id"])})
+            found.append(Alert(occurrence=str(one["id"]), message=told))
         return found
 
     def crossings(self, rule: Rule, now: datetime, since: date | None = None) -> list[Alert]:
@@ -213,7 +214,8 @@ class Watch:
                 f"\n… and {more:,} more" if more > 0 else ""
             )
         read = f"Read as: {rule.understood if rule.line else answer.understood}"
-        quiet = f"Alert {rule.id} of {rule.owner or 'the operator'}; quiet: askcost alerts mute {rule.id}"
+        whose = f"Alert {rule.id} of {rule.owner or 'the operator'}"
+        quiet = f"{whose}; “my alerts” in the chat, or askcost alerts mute {rule.id}, keeps it quiet"
         seen = None if self.readers(rule) else self.assistant.access(rule.owner).note
         return Message(
             title=title,

@@ -60,7 +60,7 @@ class Rule(Frozen):
 class Message(Frozen):
     """Plain texts, values from the data among them; whoever sends them escapes. table: monospaced lines.
 
-    columns and rows: the same for programs, as JSON values.
+    columns and rows: the same for programs, as JSON values. incident: the id of the anomaly that it tells of.
     """
 
     title: str
@@ -69,6 +69,7 @@ class Message(Frozen):
     small: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[Any, ...], ...] = ()
+    incident: str | None = None
 
 
 class Alert(Frozen):

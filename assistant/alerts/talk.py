@@ -147,9 +147,7 @@ class Talk:
         rule = draft.rule
         self.watch.alerts.add(rule.id, rule.model_dump_json())
         self._remember(speaker, "")
-        return Reply(
-            f"Kept: {rule.words} ({when(rule)}). It goes to {place_of(rule)}; “my alerts” mutes or removes it."
-        )
+        return Reply(f"Kept: {when(rule)}, to {place_of(rule)}. “my alerts” mutes or removes it.")
 
     def holds(self, draft: Draft, user: str | None) -> bool:
         """Whether this very draft is kept already."""
