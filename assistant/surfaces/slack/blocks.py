@@ -64,9 +64,9 @@ def answered(answer: Answer, extras: Extras) -> Message:
     table, shown = _table(answer, extras.cells)
     if table:
         blocks.append(table)
-    blocks += [_context(line) for line in _small(answer, extras, shown if table else len(answer.rows))]
     for one in extras.incidents[:MOST_INCIDENTS]:
         blocks += notices.incident(one)
+    blocks += [_context(line) for line in _small(answer, extras, shown if table else len(answer.rows))]
     blocks += _buttons(answer, extras)
     return _message(answer.answer, blocks)
 

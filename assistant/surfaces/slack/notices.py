@@ -42,7 +42,7 @@ def _draft(one: Draft, slack_user: str) -> list[Block]:
     blocks: list[Block] = [section(one.rule.words), *(context(fact) for fact in one.facts)]
     blocks.append(section(f"{one.head}{':' if one.sent else '.'}"))
     for alert in one.sent:
-        blocks.append(section(f"{alert.message.title}\n{alert.message.text}"))
+        blocks += [section(alert.message.title), context(alert.message.text)]
         if alert.message.table:
             blocks.append(_table(alert.message.table))
     # What is kept is read from these very words again, and only if that gives this very draft.
