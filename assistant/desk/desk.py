@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from datetime import time as time_of_day
 from typing import Any, TypeVar
 
 from ulid import ULID
@@ -104,6 +105,13 @@ class Desk:
     @property
     def today(self) -> date:
         return self._today or datetime.now(UTC).date()
+
+    @property
+    def moment(self) -> datetime:
+        """Now; of a day that is fixed, its last second (UTC)."""
+        if self._today is None:
+            return datetime.now(UTC)
+        return datetime.combine(self._today, time_of_day.max, UTC).replace(microsecond=0)
 
     def ask(
         self,

@@ -105,6 +105,7 @@ def listen(config: Config, settings: WebSettings, host: str, port: int, today: d
     from assistant.desk import briefing
     from assistant.desk.desk import Desk, StoppableEngine
     from assistant.engines.sandbox import Sandbox
+    from assistant.surfaces.cli.readers import channel_readers
     from assistant.surfaces.web import logs
     from assistant.surfaces.web.page import application
     from assistant.values import Limits
@@ -121,6 +122,7 @@ def listen(config: Config, settings: WebSettings, host: str, port: int, today: d
             host in LOOPBACK and settings.sign_in == "none",  # else a proxy brings others
             lambda: engine.running,
             lambda: setattr(server, "should_exit", True),
+            channel_readers(assistant),
         )
         server = uvicorn.Server(
             uvicorn.Config(
