@@ -15,7 +15,7 @@ from typing import Any, Literal
 import click
 
 from assistant.errors import AssistantError, Clarify
-from assistant.surfaces.cli import alert, looking_back, metering, money, outlook, programs
+from assistant.surfaces.cli import alert, keeping, looking_back, metering, money, outlook, programs
 from assistant.surfaces.cli.options import DATE, configuration, warehouse_option
 
 
@@ -276,6 +276,7 @@ COMMANDS = (
     *metering.COMMANDS,
     *outlook.COMMANDS,
     *looking_back.COMMANDS,
+    *keeping.COMMANDS,
     *programs.COMMANDS,
 )
 for command in COMMANDS:
