@@ -32,7 +32,7 @@ from assistant.planning.meter import Desk, Meter, Unavailable
 from assistant.planning.routing import Route
 from assistant.premises import Premises, Watch, check_planned, check_written, of_people, unseen
 from assistant.sql import compile as sql_compile
-from assistant.sql import guard, lints
+from assistant.sql import guard, lints, shape
 from assistant.telling import narrate, numbers
 from assistant.telling.columns import column_kind, one_currency
 from assistant.telling.understood import understood
@@ -212,6 +212,7 @@ class Assistant(Premises):
     def _analysed(self, question: Question, answer_id: str, reading: Reading, clock: Clock, watch: Watch) -> Answer:
         """The report of an analysis: more than one statement, each through the guard."""
         plan = reading.plan
+        shape.check(plan, self.warehouse.model)
         books = self.books(question.user, question.today, question.readers)
         found = analyses.answer(plan, books)
         clock.lap("execute")

@@ -39,6 +39,8 @@ _SAYS: dict[str, dict[str, object]] = {
     "which": {"which": True, "who": False},
     "who": {"which": True, "who": True},
     "trend": {"trend": True},
+    "cumulative": {"cumulative": True, "trend": True},
+    "pays_for": {"implies_cost": True},
     "breakdown": {"breakdown": True},
     "same": {"same": True, "followup": True},
     "previous": {"refers": True},
@@ -330,6 +332,8 @@ class _Attacher:
         if meaning.having is not None:
             metric, op, value = meaning.having
             self.draft.thresholds.append(ThresholdUse(op, value, None, False, metric, span.text))
+        if len(meaning.names) > 1:
+            self.draft.metrics_listed = True
         self.metric_places.append(i)
         self.draft.metrics.append(meaning.names)
         self.draft.metric_texts.append(span.text)

@@ -35,7 +35,7 @@ class Statement:
 
 def compile(plan: QueryPlan, model: SemanticModel, catalog: Catalog, fiscal: int = 1) -> Statement:
     """The statement of one plan; contract.md §3 "Shape". Raises Clarify and Refused for what has no meaning."""
-    shape.check(plan)
+    shape.check(plan, model)
     return _Compiler(plan, model, catalog, fiscal).statement()
 
 
@@ -237,13 +237,12 @@ class _Compiler:
                 )
             return [_as(sql(text), alias) for text, alias in self._compared_columns(metric, now, before)]
         if self.plan.series_change:
-            grain = self.plan.grain.value if self.plan.grain else "month"
-            keys = [k for k, _ in self._keys if k != grain]
-            partition = f"PARTITION BY {', '.join(_q(k) for k in keys)} " if keys else ""
-            previous = f"LAG({name}) OVER ({partition}ORDER BY {grain})"
+            previous = f"LAG({name}) OVER ({self._in_time_order()})"
             return [_as(sql(text), alias) for text, alias in self._compared_columns(metric, name, previous)]
         if self.plan.average and self.plan.period:
             return [_as(sql(f"{name} / {self._divisor(self.plan.period)}"), self.heads.average(metric))]
+        if self.plan.cumulative:
+            return [_as(sql(f"SUM({name}) OVER ({self._in_time_order()})"), self.heads.cumulative(metric))]
         outputs: list[Expr] = [exp.column(name)]
         if self.plan.share and metric.additive | metric.counted:
             whole = f"{name}_whole" if self.plan.part else f"SUM({name}) OVER ({self._share_scope()})"
@@ -260,6 +259,12 @@ class _Compiler:
             f"100 * CAST({current} - {previous} AS DOUBLE) / NULLIF({previous}, 0)",
         )
         return list(zip(written, self.heads.compared(metric), strict=True))
+
+    def _in_time_order(self) -> str:
+        grain = self.plan.grain.value if self.plan.grain else "month"
+        keys = [k for k, _ in self._keys if k != grain]
+        partition = f"PARTITION BY {', '.join(_q(k) for k in keys)} " if keys else ""
+        return f"{partition}ORDER BY {grain}"
 
     def _share_scope(self) -> str:
         keys = ([self.plan.grain.value] if self.plan.grain else []) + ([CURRENCY] if self.heads.by_currency else [])

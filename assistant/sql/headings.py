@@ -78,6 +78,9 @@ class Headings:
         assert self.plan.average is not None
         return f"average_{metric.column}_per_{self.plan.average.value}"
 
+    def cumulative(self, metric: Metric) -> str:
+        return f"cumulative_{metric.column}"
+
     def threshold(self, threshold: Threshold) -> str:
         """The column that a condition on groups is about."""
         metric = self.model.metric(threshold.metric)
@@ -108,6 +111,8 @@ class Headings:
             return [AnswerColumn(n, "metric", u) for n, u in zip(self.compared(metric), units, strict=True)]
         if self.plan.average:
             return [AnswerColumn(self.average(metric), "metric", unit)]
+        if self.plan.cumulative:
+            return [AnswerColumn(self.cumulative(metric), "metric", unit)]
         columns = [AnswerColumn(metric.column, "metric", unit)]
         if self.plan.share and metric.additive | metric.counted:
             columns.append(AnswerColumn(self.share(metric), "metric", "percent"))
