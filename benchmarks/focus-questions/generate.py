@@ -18,7 +18,7 @@ import duckdb
 ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from companies import quillfox, tarnbrook, wexmoor  # noqa: E402
+from companies import quillfox, ravnsund, tarnbrook, wexmoor  # noqa: E402
 
 from assistant.warehouse import demo  # noqa: E402
 from assistant.warehouse.load import load  # noqa: E402
@@ -42,6 +42,8 @@ COMPANIES: dict[str, Exports] = {
     "tarnbrook_multi": lambda folder: tarnbrook.build(folder, False),
     "fresh": quillfox.build,
     "wexmoor": wexmoor.build,
+    "ravnsund": lambda folder: ravnsund.build(folder, "USD", date(2025, 1, 1)),
+    "ravnsund_multi": lambda folder: ravnsund.build(folder, "EUR", date(2026, 4, 1)),
     "focus_sample": copied("focus_sample.csv"),
     "ai_examples": copied("ai_examples/*.csv"),
 }

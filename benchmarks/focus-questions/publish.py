@@ -30,7 +30,7 @@ def published(folder: Path) -> dict[str, list[dict[str, Any]]]:
     found = defaultdict(list)
     for file in sorted(CORPUS.glob("*.yaml")):
         for item in yaml.safe_load(file.read_text(encoding="utf-8")) if file.name != "known.yaml" else ():
-            if item["id"] not in two_readings and (item["expect"] != "answered" or item.get("sql")):
+            if item["id"] not in two_readings and (item.get("expect", "answered") != "answered" or item.get("sql")):
                 found[item["company"]].append(item)
     return {company: [*with_rows(folder / f"{company}.duckdb", items)] for company, items in sorted(found.items())}
 
@@ -44,13 +44,14 @@ def with_rows(warehouse: Path, items: list[dict[str, Any]]) -> list[dict[str, An
 
 def _line(con: duckdb.DuckDBPyConnection, item: dict[str, Any]) -> dict[str, Any]:
     line = {"id": item["id"], "company": item["company"]} | {k: item[k] for k in KEYS if item.get(k) is not None}
-    line["today"] = str(line["today"])
+    line |= {"today": str(line["today"]), "expect": item.get("expect", "answered")}
     if "period" in line:
         line["period"] = [str(day) for day in line["period"]]
     if item.get("sql"):
         cursor = con.execute(item["sql"])
         line["columns"] = [column[0] for column in cursor.description or ()]
-        line["rows"] = [[plain(value) for value in row] for row in cursor.fetchall()]
+        rows = [[plain(value) for value in row] for row in cursor.fetchall()]
+        line["rows"] = rows if item.get("ordered") else sorted(rows, key=json.dumps)
     return line
 
 
