@@ -87,6 +87,11 @@ class Times:
         ):
             self.draft.metrics_listed = True  # "billed versus effective cost" are two measures, not two periods
             return False
+        k = self.sentence.before(i)
+        kind = self.sentence.spans[j].of("dimension") if j is not None else None
+        named = k is not None and bool(self.sentence.spans[k].hits) and not self.sentence.grouped_before(k)
+        if j is not None and kind is not None and named and not self.sentence.spans[j].hits:
+            self.draft.unknown.append(self.sentence.spans[j].text)  # "Falcon vs team": which one?
         self.draft.compare = True
         return True
 

@@ -6,6 +6,7 @@ Knows the draft and where its words stood; attaches nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from assistant.planning.draft import Draft
 from assistant.planning.sentence import Sentence
@@ -22,6 +23,11 @@ def open(draft: Draft, sentence: Sentence) -> None:
 
 def close(draft: Draft, sentence: Sentence, metric_places: Sequence[int]) -> None:
     """Puts right what was read before the rest of the message was known."""
+    said = {word for span in sentence.spans for word in span.words}
+    if said & set(sentence.lexicon.vocabulary.pronouns):
+        draft.refers = True  # "how many tokens did they use": those of the question before
+    if draft.direction and _narrows(draft, sentence):
+        draft.which = True
     if draft.share:
         _sides_of_share(draft, sentence, metric_places)
     if draft.average and draft.average_grain is None and draft.grains:
@@ -34,6 +40,16 @@ def close(draft: Draft, sentence: Sentence, metric_places: Sequence[int]) -> Non
     named = [e for e in draft.empties if e.names]
     if named:  # "untagged (no squad tag)" says one thing twice
         draft.empties = named
+
+
+def _narrows(draft: Draft, sentence: Sentence) -> bool:
+    """`crews that spent less`, `only the increases`: a move that says which rows are wanted."""
+    if not (draft.dimensions or draft.metrics or draft.values or draft.times):
+        return any(s.operator("include") for s in sentence.spans)
+    return any(
+        one.of("dimension") and other.words in (("that",), ("who",), ("whose",), ("which",))
+        for one, other in pairwise(sentence.spans)
+    )
 
 
 def _sides_of_share(draft: Draft, sentence: Sentence, metric_places: Sequence[int]) -> None:
