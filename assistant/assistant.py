@@ -17,7 +17,6 @@ from ulid import ULID
 
 from assistant.analysis import analyses, people
 from assistant.config import Config
-from assistant.engines import duckdb_engine
 from assistant.engines.engine import Engine
 from assistant.errors import AssistantError, Clarify, LedgerError, Refused
 from assistant.house import Warehouse, freshness
@@ -147,7 +146,7 @@ class Assistant(Premises):
                 policy = self.access(answer.user, readers).note
         receipt = Receipt(
             policy=policy,
-            engine=duckdb_engine.NAME if self.engine.dialect == "duckdb" else self.engine.dialect,
+            engine=self.engine.name,
             definitions=definitions,
             readers=readers,
             today=today or datetime.now(UTC).date(),

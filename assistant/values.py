@@ -201,7 +201,8 @@ class Lint:
 class CheckedQuery:
     """A statement that passed the guard. Only `executable` is ever run.
 
-    sql: the readable statement as asked; executable: regenerated, quoted, policies injected.
+    sql: the readable statement as asked; executable: regenerated, quoted, policies injected, in DuckDB's dialect.
+    outputs: the columns that it returns, with DuckDB's types; none when only a run can tell (a PIVOT without values).
     """
 
     sql: str
@@ -212,6 +213,7 @@ class CheckedQuery:
     policy: str | None
     limits: Limits
     warnings: tuple[Lint, ...] = ()
+    outputs: tuple[TableColumn, ...] = ()
 
 
 @dataclass(frozen=True)

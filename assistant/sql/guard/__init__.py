@@ -69,8 +69,9 @@ def _checked(asked: str, access: Access, shortcuts: bool) -> CheckedQuery:
     written = parser.show(draft.tree)
     sealed.same(written, draft.tree, access)
     if readable is asked:
-        binding.bound(draft, written, access)
+        outputs = binding.bound(draft, written, access)
     else:  # a PIVOT without values: what columns it makes is known only when it runs
+        outputs = ()
         written = pivot.printed(draft.tree)
         sealed.same(pivot.marked(written), draft.tree, access)
     return CheckedQuery(
@@ -81,6 +82,7 @@ def _checked(asked: str, access: Access, shortcuts: bool) -> CheckedQuery:
         functions=tuple(sorted(draft.functions)),
         policy="; ".join(draft.policies) or None,
         limits=access.limits,
+        outputs=outputs,
     )
 
 
