@@ -129,6 +129,19 @@ class Ledger:
         )
         return QueryPlan.model_validate_json(rows[0]["plan"]) if rows else None
 
+    def last_asked_back(self, thread: str | None, user: str | None, shared: bool = False) -> str | None:
+        """The question of the thread that was last answered with a question to this user."""
+        if not thread:
+            return None
+        rows = self._run(
+            "SELECT question FROM answers WHERE thread = :thread AND (:shared = 1 OR coalesce(\"user\", '') = :name) "
+            "AND status = 'clarify' ORDER BY at DESC, answer_id DESC LIMIT 1",
+            thread=thread,
+            shared=int(shared),
+            name=user or "",
+        )
+        return str(rows[0]["question"]) if rows else None
+
     def answers(self, answer_id: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
         """Newest first; one of them, with its rows, when `answer_id` is given."""
         if answer_id:
