@@ -77,7 +77,8 @@ def _part(select: exp.Expr, table: Table) -> float:
         return 1.0
     first, end = table.days.first, table.days.last + timedelta(days=1)
     start, until = first, end
-    for test in where.this.flatten() if isinstance(where.this, exp.And) else (where.this,):
+    whole = where.this.unnest()
+    for test in whole.flatten() if isinstance(whole, exp.And) else (whole,):
         low, high = _bounds(test, table.time)
         start, until = max(start, low or start), min(until, high or until)
     return table.days.count(start, until) / (table.days.count(first, end) or 1)
