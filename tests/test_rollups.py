@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 from conftest import WarehouseOf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,9 +19,11 @@ from test_laws import LAW, anything
 
 from assistant.assistant import Assistant
 from assistant.config import ROOT, Config
+from assistant.desk import advice
 from assistant.errors import Clarify, GuardRefusal, Refused
 from assistant.sql import compile as sql_compile
 from assistant.sql import guard
+from assistant.surfaces.cli.main import main
 from assistant.values import Access, CheckedQuery, Period, QueryPlan, Question
 from assistant.warehouse.load import load
 from assistant.warehouse.publish import writing
@@ -292,3 +295,34 @@ def test_a_mistake_in_rollups_yaml_is_named(
     file.write_text(HEADER + "1,1,1,USD,2026-01-01,2026-01-01,Usage,P,s,1,\n")
     with pytest.raises(Exception, match=r"rollups\.yaml, line \d+: `grain` is day or month"):
         load([str(file)], tmp_path / "w.duckdb")
+
+
+def test_advice_finds_what_was_asked_and_keeps_it(
+    rolled_up: Callable[[str], Assistant], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "w.duckdb"
+    shutil.copyfile(rolled_up("tarnbrook").config.warehouse, path)
+    today = datetime.now(UTC).date()
+
+    def advised() -> advice.Advice:
+        assistant = Assistant(Config(warehouse=path))
+        newest = assistant.warehouse.catalog.days["cost_and_usage"].last
+        for question in ("cost by resource type last month", "cost by resource type last month", "top 5 resources"):
+            assert assistant.ask(Question(question, today=newest)).status == "answered"
+        assistant.ask(Question("cost by service last month", "noor", today=newest))
+        found = advice.advise(assistant, 30, today)
+        assistant.close()
+        return found
+
+    before = advised()
+    (best, *_) = before.proposals
+    assert (best.rollup.dimensions, best.rollup.grain, best.questions) == (("ResourceType",), "month", 2)
+    assert before.answered >= 1
+    runner = CliRunner().invoke(main, ["warehouse", "advise", "--add", "--warehouse", str(path)])
+    assert runner.exit_code == 0, runner.output
+    assert best.rollup.name in runner.output
+    after = advised()
+    assert after.proposals == ()
+    assert after.answered >= before.answered + 3
+    listed = CliRunner().invoke(main, ["warehouse", "rollups", "--warehouse", str(path)])
+    assert f"{best.rollup.name}: " in listed.output

@@ -44,11 +44,8 @@ class Kept:
 
 def build(con: duckdb.DuckDBPyConnection) -> None:
     """Bring every rollup that schemas/rollups.yaml and earlier advice want up to the tables as they are now."""
-    path = Config().schemas / "rollups.yaml"
-    if not path.exists():
+    if (top := specification()) is None:
         return
-    top = schema_files.read(path)
-    top.only(("least_rows", "most_part", "tables"))
     least, most = int(top.require("least_rows")), float(top.require("most_part"))
     con.execute(TABLES)
     loaded = index.tables(con)
@@ -59,6 +56,16 @@ def build(con: duckdb.DuckDBPyConnection) -> None:
             advised = [one.rollup for one in known.values() if one.advised]
             wanted = _wanted(con, table, about, advised)
         _Builder(con, table, known, most).bring_up(wanted)
+
+
+def specification() -> Node | None:
+    """schemas/rollups.yaml; None where a company keeps none."""
+    path = Config().schemas / "rollups.yaml"
+    if not path.exists():
+        return None
+    top = schema_files.read(path)
+    top.only(("least_rows", "most_part", "tables"))
+    return top
 
 
 def read(con: duckdb.DuckDBPyConnection) -> list[Kept]:
