@@ -68,7 +68,8 @@ SELECT 'USD' AS BillingCurrency, '1234567890123' AS BillingAccountId, 'Main paye
     EffectiveCost AS BilledCost,
     CAST(h // 256 % 1000 AS DECIMAL(18, 2)) AS ConsumedQuantity, 'Hours' AS ConsumedUnit,
     CASE WHEN team % 41 = 40 THEN '{{"environment": "prod"}}' ELSE '{{"team": "team-' || team ||
-        '", "application": "app-' || team * 5 + r % 5 || '", "environment": "' || ['prod', 'dev', 'test', 'stage'][1 + r % 4] || '"}}' END AS Tags
+        '", "application": "app-' || team * 5 + r % 5 || '", "environment": "' ||
+        ['prod', 'dev', 'test', 'stage'][1 + r % 4] || '"}}' END AS Tags
 FROM (SELECT *, CAST(hash(r * 3 + 1) % 120 AS BIGINT) AS service,
     CAST(hash(r * 5 + 2) % 41 AS BIGINT) AS team, CAST(hash(r * 7 + 3) % 60 AS BIGINT) AS account,
     CAST(hash(r * 11 + 4) % 30 AS BIGINT) AS region, hash(r * 13 + 5) % 4 = 0 AS committed
@@ -198,7 +199,8 @@ def fill(bills: Path, warehouse: Path, raw: Path) -> None:
             shown = ", ".join(f"json_extract_string(Tags, '$.{key}') AS \"{column}\"" for key, column in keys.items())
             con.execute(
                 "INSERT INTO cost_and_usage BY NAME SELECT * REPLACE "
-                f"(CAST(CAST(Tags AS JSON) AS MAP(VARCHAR, VARCHAR)) AS Tags), {shown} FROM '{bill}' ORDER BY CAST(ChargePeriodStart AS DATE)"
+                f"(CAST(CAST(Tags AS JSON) AS MAP(VARCHAR, VARCHAR)) AS Tags), {shown} "
+                f"FROM '{bill}' ORDER BY CAST(ChargePeriodStart AS DATE)"
             )
         print(f"filled after {time.perf_counter() - start:,.0f} s")
     print(f"indexed and rolled up after {time.perf_counter() - start:,.0f} s; peak memory so far {peak():.1f} GB")
@@ -248,7 +250,8 @@ def ask_all(warehouse: Path, raw: Path, bills: Path, with_polars: bool) -> None:
         )
     print(
         f"median {statistics.median(ours) * 1000:.0f} ms, p95 {sorted(ours)[-1] * 1000:.0f} ms; "
-        f"by hand ÷ askcost: median {statistics.median(ratios):.1f}, least {min(ratios):.2f}; peak memory {peak():.1f} GB"
+        f"by hand ÷ askcost: median {statistics.median(ratios):.1f}, least {min(ratios):.2f}; "
+        f"peak memory {peak():.1f} GB"
     )
     assistant.close()
 

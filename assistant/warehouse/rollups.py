@@ -18,6 +18,7 @@ import duckdb
 from assistant.config import Config
 from assistant.semantics import schema_files, vocabulary
 from assistant.semantics.schema_files import Node
+from assistant.semantics.vocabulary import Vocabulary
 from assistant.values import Rollup
 from assistant.warehouse import index
 from assistant.warehouse.index import quote
@@ -86,18 +87,17 @@ def add(con: duckdb.DuckDBPyConnection, rollup: Rollup) -> None:
     _remember(con, Kept(rollup, 0, True))
 
 
-def columns_of(con: duckdb.DuckDBPyConnection, table: str, words: Sequence[str]) -> list[str]:
+def columns_of(con: duckdb.DuckDBPyConnection, table: str, words: Sequence[str], spoken: Vocabulary) -> list[str]:
     """The columns that these words mean: columns by name, tags and extra columns by what people call them."""
     have = index.columns(con, table)
-    named = [(column, said) for column, _, said in index.extra_dimensions(con, table)]
-    same = vocabulary.read(Config().schemas).same_concept if named else None
+    named = [(column, said.replace(" ", "_")) for column, _, said in index.extra_dimensions(con, table)]
     found: dict[str, None] = {}
     for word in words:
         if word in have:
             found[word] = None
-        elif same:
-            spoken = word.replace(" ", "_")
-            found.update({column: None for column, said in named if same(said.replace(" ", "_"), spoken)})
+        else:
+            meant = word.replace(" ", "_")
+            found.update({column: None for column, said in named if spoken.same_concept(said, meant)})
     return list(found)
 
 
@@ -105,6 +105,7 @@ def _wanted(con: duckdb.DuckDBPyConnection, table: str, about: Node, advised: Se
     """The definitions, those first that others can be built from."""
     about.only(("time", "sums", "always", "rollups"))
     have = index.columns(con, table)
+    spoken = vocabulary.read(Config().schemas)
     time = about.require("time")
     sums = tuple(c for c in about.require("sums") if have.get(c, "").startswith(("DECIMAL", *INTEGERS)))
     found: dict[tuple[str, frozenset[str]], Rollup] = {}
@@ -112,7 +113,7 @@ def _wanted(con: duckdb.DuckDBPyConnection, table: str, about: Node, advised: Se
         one.only(("grain", "by"))
         if (grain := one.require("grain")) not in ("day", "month"):
             raise one.fail(f"`grain` is day or month, not {grain!r}.")
-        dimensions = tuple(columns_of(con, table, [*about.get("always", []), *one.get("by", [])]))
+        dimensions = tuple(columns_of(con, table, [*about.get("always", []), *one.get("by", [])], spoken))
         rollup = Rollup(f"rollup_{table}_{name}", table, time, grain, dimensions, sums)
         found.setdefault((grain, frozenset(dimensions)), rollup)
     for rollup in advised:
