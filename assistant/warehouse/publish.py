@@ -103,9 +103,19 @@ def _copy(warehouse: Path, copy: Path) -> None:
             raise LoadError(
                 f"The warehouse {warehouse} is open for writing in another program. Close it, then load again."
             ) from None
-        shutil.copyfile(warehouse, copy)
+        _duplicate(warehouse, copy)
         if (log := Path(f"{warehouse}.wal")).exists():
             shutil.copyfile(log, f"{copy}.wal")
+
+
+def _duplicate(source: Path, target: Path) -> None:
+    """A copy that shares its blocks with the source where the file system can (XFS, Btrfs), and so takes no time."""
+    try:
+        with source.open("rb") as old, target.open("wb") as new:
+            while os.copy_file_range(old.fileno(), new.fileno(), 1 << 30):
+                pass
+    except (AttributeError, OSError):  # not on this system, or not between these file systems
+        shutil.copyfile(source, target)
 
 
 def _open(copy: Path, warehouse: Path) -> duckdb.DuckDBPyConnection:
