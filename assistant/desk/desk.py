@@ -216,7 +216,7 @@ class Desk:
         record = self.record(answer_id, user, thread, readers)
         if record["status"] != "answered":
             raise Refused(NOT_YOURS)
-        question = Question(record["question"], user, record["thread"], self.today, readers=readers)
+        question = Question(record["question"], user, record["thread"], self.today, readers=readers, confirmed=True)
         if record["plan"]:
             answer = self._planned(QueryPlan.model_validate(record["plan"]), question, answer_id)
         else:

@@ -303,6 +303,31 @@ def doctor(warehouse: Path | None) -> None:
     sys.exit(doctoring.examine(configuration(warehouse)))
 
 
+@main.group()
+def warehouse() -> None:
+    """What is kept to answer fast. Example: askcost warehouse advise."""
+
+
+@warehouse.command(name="rollups")
+@warehouse_option
+def warehouse_rollups(warehouse: Path | None) -> None:
+    """The sums that are kept beside the tables. Example: askcost warehouse rollups."""
+    from assistant.surfaces.cli import storing
+
+    sys.exit(storing.rollups(configuration(warehouse)))
+
+
+@warehouse.command(name="advise")
+@click.option("--days", type=click.IntRange(1), default=90, show_default=True, help="How far back to look.")
+@click.option("--add", is_flag=True, help="Keep the proposed rollups from now on.")
+@warehouse_option
+def warehouse_advise(days: int, add: bool, warehouse: Path | None) -> None:
+    """Rollups that the questions asked so far would be answered from. Example: askcost warehouse advise --add."""
+    from assistant.surfaces.cli import storing
+
+    sys.exit(storing.advise(configuration(warehouse), days, add))
+
+
 COMMANDS = (
     *alert.COMMANDS,
     *money.COMMANDS,
