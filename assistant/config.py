@@ -30,6 +30,11 @@ class Config(BaseSettings):
     )
     query_seconds: float = Field(30.0, description="A statement is stopped after this many seconds.")
     query_memory_mb: int = Field(2048, description="Memory one statement may use.")
+    result_cache_mb: int = Field(64, ge=0, description="Results kept for who asks the same again; 0 keeps none.")
+    ask_above_rows: int = Field(
+        2_000_000_000, gt=0, description="What would read more rows is not run before the user has confirmed it."
+    )
+    ask_above_gb: float = Field(100.0, gt=0, description="The same for gigabytes.")
 
     token_per_minute: int = Field(60, gt=0, description="What one token of the HTTP API or MCP may ask in a minute.")
 
@@ -92,3 +97,8 @@ class Config(BaseSettings):
     @property
     def ledger_path(self) -> Path:
         return self.ledger or self.warehouse.with_suffix(".ledger.sqlite")
+
+    @property
+    def results_path(self) -> Path:
+        """Where results are kept: beside the ledger."""
+        return self.ledger_path.with_name(f"{self.warehouse.stem}.results.sqlite")

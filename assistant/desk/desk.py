@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from datetime import time as time_of_day
 from typing import Any, TypeVar
 
 from ulid import ULID
@@ -116,6 +117,13 @@ class Desk:
     def today(self) -> date:
         return self._today or datetime.now(UTC).date()
 
+    @property
+    def moment(self) -> datetime:
+        """Now; of a day that is fixed, its last second (UTC)."""
+        if self._today is None:
+            return datetime.now(UTC)
+        return datetime.combine(self._today, time_of_day.max, UTC).replace(microsecond=0)
+
     def ask(
         self,
         text: str,
@@ -208,7 +216,7 @@ class Desk:
         record = self.record(answer_id, user, thread, readers)
         if record["status"] != "answered":
             raise Refused(NOT_YOURS)
-        question = Question(record["question"], user, record["thread"], self.today, readers=readers)
+        question = Question(record["question"], user, record["thread"], self.today, readers=readers, confirmed=True)
         if record["plan"]:
             answer = self._planned(QueryPlan.model_validate(record["plan"]), question, answer_id)
         else:

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import Any, Protocol
 
 from assistant.semantics import calendar
-from assistant.values import Grain, TableColumn
+from assistant.values import Grain, Rollup, TableColumn
 
 
 class Reader(Protocol):
@@ -93,6 +93,8 @@ class Catalog:
     values: tuple[IndexedValue, ...]
     currencies: tuple[str, ...]
     small: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+    rollups: tuple[Rollup, ...] = ()
+    rows: Mapping[str, int] = field(default_factory=dict)
 
     def has(self, *tables: str) -> bool:
         return all(table in self.tables for table in tables)
@@ -149,6 +151,22 @@ def read(run: Reader) -> Catalog:
         | _distinct(run, visible, "token_allowances", "subject_type")
         | _distinct(run, visible, "business_metrics", "metric")
         | _distinct(run, visible, "fx_rates", "month", "from_currency", "to_currency"),
+        rollups=_rollups(run, bounds),
+        rows=dict(run("SELECT table_name, estimated_size FROM duckdb_tables() WHERE schema_name = 'main'")),
+    )
+
+
+def _rollups(run: Reader, bounds: Mapping[str, tuple[date, date]]) -> tuple[Rollup, ...]:
+    """The sums that the warehouse keeps, the smallest first; one that an older askcost loaded has none."""
+    if not run("SELECT 1 FROM duckdb_tables() WHERE schema_name = '_askcost' AND table_name = 'rollups'"):
+        return ()
+    return tuple(
+        Rollup(name, table, time, grain, tuple(dimensions), tuple(sums), rows, bounds[table][1])
+        for name, table, time, grain, dimensions, sums, rows in run(
+            "SELECT name, table_name, time, grain, dimensions, sums, row_count FROM _askcost.rollups "
+            "WHERE row_count > 0 ORDER BY row_count"
+        )
+        if table in bounds
     )
 
 
