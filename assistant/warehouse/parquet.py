@@ -80,7 +80,8 @@ def _write(con: duckdb.DuckDBPyConnection, version: str, to: Path) -> dict[str, 
 def _tables(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
     return con.execute(
         "SELECT schema_name, table_name FROM duckdb_tables() WHERE schema_name IN ('main', '_askcost') "
-        "AND database_name = current_database() ORDER BY ALL"
+        "AND database_name = current_database() AND NOT (schema_name = '_askcost' AND starts_with(table_name, 'rollup')) "
+        "ORDER BY ALL"
     ).fetchall()
 
 
