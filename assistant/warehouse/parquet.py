@@ -80,7 +80,7 @@ def _write(con: duckdb.DuckDBPyConnection, version: str, to: Path) -> dict[str, 
 def _tables(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
     return con.execute(
         "SELECT schema_name, table_name FROM duckdb_tables() WHERE schema_name IN ('main', '_askcost') "
-        "AND database_name = current_database() AND NOT (schema_name = '_askcost' AND starts_with(table_name, 'rollup')) "
+        "AND database_name = current_database() AND (schema_name = 'main' OR NOT starts_with(table_name, 'rollup')) "
         "ORDER BY ALL"
     ).fetchall()
 
