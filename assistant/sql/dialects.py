@@ -51,7 +51,7 @@ def translate(executable: str, schema: Schema, dialect: str = "spark") -> Transl
         tree = _ordered(_typed(_exact(_in(parse_one(executable, dialect="duckdb"))), schema))
         equivalents.check(tree)
         tables = _named(tree, schema)
-        tree = _listed(_replaced(tree, dialect))
+        tree = _listed(_replaced(_filtered_first(tree), dialect))
         text = _written(tree, dialect)
     except (SqlglotError, RecursionError, AssertionError, ValueError, TypeError, AttributeError, KeyError):
         raise Refused(f"This can't be said in the SQL of {dialect}; write it in a simpler form.") from None
@@ -99,6 +99,32 @@ def _ordered(tree: Expr) -> Expr:
         if isinstance(every.this, exp.Columns) and isinstance(every.this.this, exp.Star):
             places = range(1, len(order.parent.selects) + 1) if isinstance(order.parent, exp.Query) else ()
             order.set("expressions", [_place(number, every) for number in places])
+    return tree
+
+
+def _filtered_first(tree: Expr) -> Expr:
+    """QUALIFY in a query of its own, below ORDER BY and LIMIT: sqlglot would cut the rows before it filters them."""
+    for select in [one for one in tree.find_all(exp.Select) if one.args.get("qualify")]:
+        names = select.named_selects
+        if select.args.get("distinct") or len({*names}) < len(names):
+            raise Refused("QUALIFY with DISTINCT, or with two columns of one name, can't be said on this engine.")
+        inner = select.copy()
+        outer = exp.select(*[exp.column(name, "filtered", quoted=True) for name in names])
+        for part in ("with_", "order", "limit", "offset"):
+            if found := inner.args.get(part):
+                inner.set(part, None)
+                outer.set(part, found)
+        for number, key in enumerate(outer.args["order"].expressions if outer.args.get("order") else ()):
+            if isinstance(key.this, exp.Column) and key.this.table:
+                inner.select(exp.alias_(key.this.copy(), f"by_{number}", quoted=True), copy=False)
+                key.set("this", exp.column(f"by_{number}", "filtered", quoted=True))
+            elif not isinstance(key.this, exp.Column | exp.Literal):
+                raise Refused("QUALIFY with ORDER BY an expression can't be said on this engine; give it a name.")
+        outer.from_(inner.subquery("filtered", copy=False), copy=False)
+        if select is tree:
+            tree = outer
+        else:
+            select.replace(outer)
     return tree
 
 

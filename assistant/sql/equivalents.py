@@ -73,6 +73,8 @@ def check(tree: Expr) -> None:
             raise _refused(f"{node.sql_name().lower()}()")
         elif isinstance(node, STRUCTURE):
             raise _refused(type(node).__name__.upper())
+        elif isinstance(node, exp.Distinct) and node.args.get("on"):
+            raise _refused("DISTINCT ON", "QUALIFY row_number() OVER (…) = 1 says the same.")
         elif isinstance(node, exp.With) and node.recursive:
             raise _refused("WITH RECURSIVE")
         elif isinstance(node, exp.Join) and (node.method or "").upper() in ("ASOF", "POSITIONAL", "NATURAL"):
