@@ -318,12 +318,13 @@ def test_prices_that_are_hidden_are_not_used(books: Books) -> None:
 @pytest.mark.parametrize(
     ("about", "error", "says"),
     [
-        (plan("discount_rate"), Refused, "is no sum"),
+        (plan("newest_day"), Refused, "can't take the change"),
         (plan().model_copy(update={"comparison": None}), Refused, "two periods"),
         (plan().model_copy(update={"metrics": ("effective_cost", "billed_cost")}), Clarify, "which one"),
         (plan(before=month(2024, 1)), Refused, "loaded from"),
         (plan(filters=(Filter(dimension="provider", values=("Nobody",)),)), Refused, "Nothing of that"),
-        (plan("gpu_energy", dataset="gpu_hours"), Refused, "can't take the change"),
+        (plan("used_percent", dataset="budget_lines"), Refused, "ask why the cost"),
+        (plan("cache_hit_rate", month(2020, 1), dataset="token_usage"), Refused, "loaded from"),
     ],
 )
 def test_what_is_no_sum_of_causes_is_refused(about: QueryPlan, error: type[Exception], says: str, books: Books) -> None:
@@ -366,10 +367,19 @@ def test_why_is_asked_in_many_ways(question: str, before: date, tarnbrook: Assis
 
 def test_follow_ups_keep_the_bridge(tarnbrook: Assistant) -> None:
     answers = [ask(tarnbrook, q, "why-thread") for q in ("cost in February", "why?", "only AWS", "rate or usage?")]
-    assert [a.plan.analysis for a in answers] == [None, "why", "why", "why"]
-    assert answers[2].rows == answers[3].rows
+    assert [a.plan.analysis for a in answers] == [None, "why", "why", "why_rates"]
     assert [f.values for f in answers[3].plan.filters] == [("AWS",)]
-    assert ask(tarnbrook, "who owns that?", "why-thread").rows == answers[3].rows
+    assert answers[3].answer.startswith("Usage more than prices: usage +$")
+    owners = ask(tarnbrook, "who owns that?", "why-thread")
+    assert owners.plan.analysis == "why_owners"
+    assert owners.answer.startswith("By squad: ")
+    for answer in (*answers[2:], owners):
+        first, *steps, last = (row[1] for row in answer.rows)
+        assert first + sum(steps, Decimal(0)) == last
+        assert (first, last) == (answers[2].rows[0][1], answers[2].rows[-1][1])
+    teams = ask(tarnbrook, "and by squad?", "why-thread")
+    assert (teams.plan.analysis, teams.plan.dimensions) == ("why", ("squad",))
+    assert [row[:2] for row in teams.rows] == [row[:2] for row in owners.rows]
     resources = ask(tarnbrook, "show the resources", "why-thread")
     assert (resources.plan.dimensions, resources.plan.comparison) == (("resource",), answers[3].plan.comparison)
 

@@ -26,6 +26,8 @@ ANALYSES = {
     "waste": ("token_habits", "answer"),
     "what_if": ("token_habits", "answer_what_if"),
     "why": ("why", "answer"),
+    "why_owners": ("why", "answer_owners"),
+    "why_rates": ("why", "answer_rates"),
 }
 
 

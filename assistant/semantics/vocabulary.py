@@ -78,6 +78,7 @@ class Analysis:
 
     metric: what it is about when none is named. period: the words for its usual period. compares: with the one before.
     ahead: its period may reach beyond the loaded days. beside: words that say nothing more beside its own.
+    wider: the analysis that a follow-up with a part that this one does not take goes to.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Analysis:
     ahead: bool
     words: tuple[str, ...]
     beside: frozenset[str] = frozenset()
+    wider: str | None = None
 
 
 @dataclass(frozen=True)
@@ -246,7 +248,7 @@ def _workloads(node: Any, finops: Any) -> Workloads:
 
 
 def _analysis(node: Any) -> Analysis:
-    node.only(("name", "label", "metric", "period", "takes", "compares", "ahead", "words", "beside"))
+    node.only(("name", "label", "metric", "period", "takes", "compares", "ahead", "words", "beside", "wider"))
     return Analysis(
         node.require("name"),
         node.require("label"),
@@ -257,6 +259,7 @@ def _analysis(node: Any) -> Analysis:
         node.get("ahead") == "true",
         schema_files.words(node.require("words"), node, "words"),
         frozenset(schema_files.words(node.get("beside", []), node, "beside")),
+        node.get("wider"),
     )
 
 

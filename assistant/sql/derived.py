@@ -107,8 +107,8 @@ def _allowance_lines(plan: QueryPlan, model: SemanticModel, catalog: Catalog) ->
     )
 
 
-def _unit_costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
-    """Cost of what unit_cost_map names ÷ volume, over months that have both (contract "AI measures")."""
+def serving(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
+    """The condition on charges that serve the plan's unit of work. Raises Refused where unit_cost_map names none."""
     wanted = next((f.values for f in plan.filters if f.dimension == "business_metric"), ())
     if not wanted:
         kept = ", ".join(str(r["metric"]) for r in catalog.small.get("business_metrics", ()))
@@ -126,16 +126,23 @@ def _unit_costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
         conditions.append(f"{dimension} = {_text(str(row['value']))}")
     if not conditions:
         raise Refused(f"unit_cost_map names no costs for {' and '.join(wanted)}; load it with `askcost load`.")
-    listed = ", ".join(_text(v) for v in wanted)
-    volumes = f"metric IN ({listed})"
+    return f"({' OR '.join(dict.fromkeys(conditions))}){_usd(catalog, ' AND ')}"
+
+
+def _unit_costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
+    """Cost of what unit_cost_map names ÷ volume, over months that have both (contract "AI measures")."""
+    charges = serving(plan, model, catalog)
+    wanted, products = (
+        next((f.values for f in plan.filters if f.dimension == name), ()) for name in ("business_metric", "product")
+    )
+    volumes = f"metric IN ({', '.join(_text(v) for v in wanted)})"
     if products:
         volumes += f" AND product IN ({', '.join(_text(p) for p in products)})"
-    serving = " OR ".join(dict.fromkeys(conditions))
     metric = _text(wanted[0]) if len(wanted) == 1 else "NULL"
     product = _text(products[0]) if len(products) == 1 else "NULL"
     return (
         f"WITH served AS (SELECT CAST(DATE_TRUNC('month', ChargePeriodStart) AS DATE) AS month, "
-        f"SUM(EffectiveCost) AS cost FROM cost_and_usage WHERE ({serving}){_usd(catalog, ' AND ')} GROUP BY ALL), "
+        f"SUM(EffectiveCost) AS cost FROM cost_and_usage WHERE {charges} GROUP BY ALL), "
         f"produced AS (SELECT month, SUM(volume) AS volume FROM business_metrics WHERE {volumes} GROUP BY ALL) "
         f"SELECT served.month, served.cost, produced.volume, {metric} AS business_metric, {product} AS product "
         "FROM served JOIN produced ON produced.month = served.month"
