@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from conftest import AssistantFor, WarehouseOf
+from conftest import AssistantFor, CheckFor, WarehouseOf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -175,6 +175,28 @@ def test_a_forecast_in_the_chat_is_that_of_the_command(demo: Assistant, warehous
     theirs = {(row[0], row[1]): float(row[shown.index("forecast")]) for row in answer.rows}
     assert mine == theirs
     assert len(mine) > 5
+
+
+def test_the_chart_of_a_forecast_ends_at_its_band_beside_the_budget(demo: Assistant, check_for: CheckFor) -> None:
+    answer = demo.ask(Question("forecast for this month", today=date(2026, 10, 15)))
+    assert answer.chart
+    assert answer.chart.band
+    row = dict(zip([c.name for c in answer.columns], answer.rows[0], strict=True))
+    assert [side[-1] for side in answer.chart.band] == [row["low"], row["high"]]
+    actual, expected, budget = answer.chart.series
+    assert (actual.values[13], expected.values[13], expected.values[-1]) == (
+        row["so_far"],
+        row["so_far"],
+        row["forecast"],
+    )
+    ((planned,),) = check_for("demo")(
+        "SELECT sum(amount_usd) FROM budgets WHERE month = DATE '2026-10-01' AND dimension = 'total'"
+    )[1]
+    assert set(budget.values) == {planned}
+    assert len(answer.chart.labels) == 31
+    narrowed = demo.ask(Question("forecast for this month for AWS", today=date(2026, 10, 15)))
+    assert narrowed.chart
+    assert [one.name for one in narrowed.chart.series] == ["Actual", "Expected"]
 
 
 def test_a_forecast_keeps_the_row_policy(demo: Assistant) -> None:

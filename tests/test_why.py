@@ -20,10 +20,11 @@ from assistant.analysis.books import Books
 from assistant.analysis.items import Basis
 from assistant.analysis.report import Report
 from assistant.assistant import Assistant
+from assistant.desk import changes
 from assistant.errors import Clarify, Refused
 from assistant.finops import variance
 from assistant.telling import numbers
-from assistant.telling.chart import MOST_STEPS, draw
+from assistant.telling.chart import MOST_STEPS
 from assistant.telling.understood import understood
 from assistant.values import Filter, Grain, Period, QueryPlan, Question
 
@@ -390,9 +391,18 @@ def _heights(values: Sequence[Any]) -> Decimal:
 
 def test_the_chart_is_a_waterfall_from_before_to_after(tarnbrook: Assistant) -> None:
     answer = ask(tarnbrook, "why did cost go down in February?")
-    chart = draw(answer.columns, answer.rows, answer.plan, True, "Effective cost")
+    chart = answer.chart
     assert chart is not None
     assert (chart.kind, chart.unit, chart.labels[0], chart.labels[-1]) == ("waterfall", "USD", "Jan 2026", "Feb 2026")
     (series,) = chart.series
     assert _heights(series.values) == series.values[-1]
     assert len(answer.rows) <= len(chart.labels) or len(chart.labels) == MOST_STEPS + 3
+
+
+def test_a_bridge_offers_its_own_follow_ups(tarnbrook: Assistant) -> None:
+    answer = ask(tarnbrook, "why did cost go down in February?")
+    offered = changes.follow_ups(answer.plan, tarnbrook.warehouse.model)
+    assert [one.label for one in offered[:2]] == ["Rate or usage?", "Who owns that?"]
+    assert [one.plan.analysis for one in offered[:2]] == ["why_rates", "why_owners"]
+    plain = answer.plan.model_copy(update={"analysis": None})
+    assert changes.follow_ups(plain, tarnbrook.warehouse.model)[0].label == "Why did it change?"

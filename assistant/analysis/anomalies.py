@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from assistant.analysis import outlook_chart
 from assistant.analysis.books import Books
 from assistant.analysis.report import Report, dimension, metric, time
 from assistant.analysis.scanning import Settings, named, scan, scope, settings
@@ -61,7 +62,12 @@ def told(books: Books, store: Incidents, since: date | None = None, until: date 
         for other in found
         if names.get(one.body["series"]) == other.body["series"] and _same(one.body, other.body)
     }
-    return sorted((o for o in found if id(o) not in twice), key=lambda o: (o.body["unit"], -abs(o.excess)))
+    return sorted((o for o in found if id(o) not in twice), key=_rank)
+
+
+def _rank(one: Told) -> tuple[bool, str, float]:
+    """Money before hours; the largest first in each currency."""
+    return currency_of(one.body["unit"]) is None, one.body["unit"], -abs(one.excess)
 
 
 def _touched(body: Mapping[str, Any], one: Filter, books: Books) -> bool:
@@ -128,9 +134,9 @@ def report(
         for o in shown
     )  # fmt: skip
     wide = frozenset({"days", "series", "found", "until", "note"} - ({"note", "until"} if everything else set()))
-    return Report(
-        columns, rows, _sentences(shown, found), tuple(notes), wide, {"incidents": [_whole(o) for o in shown]}
-    )
+    whole = {"incidents": [_whole(o) for o in shown]}
+    chart = outlook_chart.of_incident(shown[0].body, shown[0].where) if shown else None
+    return Report(columns, rows, _sentences(shown, found), tuple(notes), wide, whole, chart)
 
 
 def _money(value: float) -> Decimal:

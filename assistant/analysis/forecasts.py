@@ -14,7 +14,7 @@ from typing import Any
 
 from dateutil.relativedelta import relativedelta
 
-from assistant.analysis import scanning
+from assistant.analysis import outlook_chart, scanning
 from assistant.analysis.books import COSTS, Books, text
 from assistant.analysis.report import Report, dimension, metric, time
 from assistant.errors import Clarify, Refused
@@ -24,7 +24,7 @@ from assistant.finops.forecast import Daily, Forecast
 from assistant.semantics import calendar
 from assistant.sql.conditions import condition
 from assistant.telling.figures import figure
-from assistant.values import Filter, Grain, Period, QueryPlan
+from assistant.values import Chart, Filter, Grain, Period, QueryPlan
 
 # month, quarter, year; a last day; a half-open period
 Until = str | date | tuple[date, date]
@@ -162,7 +162,47 @@ def report(books: Books, subject: Subject, untils: Sequence[Until] = ("month", "
         ]
     }
     said = tuple(_sentence(books.house.model.metric(subject.metric).label, *one) for one in found[:MOST_SAID])
-    return Report(columns, rows, said, tuple(notes), WIDE, extra)
+    chart = None if subject.by else _chart(books, subject, *found[0][::2])
+    return Report(columns, rows, said, tuple(notes), WIDE, extra, chart)
+
+
+def _chart(books: Books, subject: Subject, unit: str, one: Forecast) -> Chart:
+    label = books.house.model.metric(subject.metric).label
+    return outlook_chart.of_forecast(one, label[:1].upper() + label[1:], unit, _budget(books, subject, unit, one))
+
+
+def _budget(books: Books, subject: Subject, unit: str, one: Forecast) -> Decimal | None:
+    """The budget of the very thing that is forecast, when every month of the period has one."""
+    plain = subject.metric == "effective_cost" and unit == "USD" and "budgets" in books.access.tables
+    months = _months(one.start, one.end)
+    if not plain or not months or len(subject.filters) > 1:
+        return None
+    listed = ", ".join(f"DATE '{month}'" for month in months)
+    rows = books.rows(
+        f"SELECT month, dimension, value, SUM(amount_usd) FROM budgets WHERE month IN ({listed}) GROUP BY ALL"
+    )
+    named = {month: Decimal(str(amount)) for month, name, value, amount in rows if _is_of(books, subject, name, value)}
+    return sum(named.values(), Decimal(0)) if len(named) == len(months) else None
+
+
+def _is_of(books: Books, subject: Subject, name: str, value: str | None) -> bool:
+    if not subject.filters:
+        return name.casefold() == "total"
+    [only] = subject.filters
+    if only.op != "in" or len(only.values) != 1 or name.casefold() == "total":
+        return False
+    return (books.dimension(name, "A budget"), value) == (only.dimension, only.values[0])
+
+
+def _months(start: date, end: date) -> list[date]:
+    """The months of whole months; none of another period."""
+    if start.day != 1 or end.day != 1:
+        return []
+    found = []
+    while start < end:
+        found.append(start)
+        start += relativedelta(months=1)
+    return found
 
 
 def _sentence(label: str, unit: str, value: str | None, one: Forecast) -> str:

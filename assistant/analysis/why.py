@@ -15,9 +15,9 @@ from assistant.analysis.bridges import bridges, loaded
 from assistant.analysis.report import Report, dimension, metric
 from assistant.errors import Refused
 from assistant.semantics import calendar
+from assistant.telling.chart import STEP, draw
 from assistant.values import QueryPlan
 
-STEP = "step"
 MOST_OWNERS = 3
 
 
@@ -86,12 +86,14 @@ def _written(accounts: Sequence[Account], notes: Sequence[str]) -> Report:
     )  # fmt: skip
     named = [(account.moved.currency or account.unit, account) for account in accounts]
     rows = [(name, *row) if several else row for name, account in named for row in account.rows(hidden)]
+    label = one.moved.label
     return Report(
         columns,
         tuple(rows),
         tuple(said for account in accounts for said in account.sentences(several, account is one)),
         (*notes, *dict.fromkeys(note for account in accounts for note in account.notes())),
         extra={"bridges": [account.whole() for account in accounts]},
+        chart=draw(columns, rows, one.plan, True, label[:1].upper() + label[1:]),
     )
 
 
