@@ -13,7 +13,7 @@ from conftest import AssistantFor, CheckFor, WarehouseOf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assistant.analysis import forecasts
+from assistant.analysis import budget_outlook, forecasts
 from assistant.assistant import Assistant
 from assistant.errors import Refused
 from assistant.finops import budgets, forecast
@@ -203,18 +203,18 @@ def test_a_forecast_keeps_the_row_policy(demo: Assistant) -> None:
     found = forecasts.report(demo.books("rhea.collins", END), forecasts.Subject(by="team"), ("month",))
     assert {row[0] for row in found.rows} == {"Lending", "Cards", "Digital Channels", None} & {r[0] for r in found.rows}
     with pytest.raises(Refused):
-        forecasts.budget_report(demo.books("rhea.collins", END))
+        budget_outlook.report(demo.books("rhea.collins", END))
 
 
 def test_budgets_of_a_month_at_risk_first(demo: Assistant) -> None:
-    found, notes = forecasts.budgets_of(demo.books(None, END), None)
+    found, notes = budget_outlook.budgets_of(demo.books(None, END), None)
     states = [s.state for s in found]
     assert states == sorted(states, key=["over", "will exceed", "at risk", "unknown", "on track"].index)
     total = next(s for s in found if s.budget.dimension == "total")
     assert total.projected
     assert total.budget.amount > 1_000_000
     assert any("other currencies" in note for note in notes)
-    over, _ = forecasts.budgets_of(demo.books(None, END), date(2026, 9, 1))
+    over, _ = budget_outlook.budgets_of(demo.books(None, END), date(2026, 9, 1))
     assert all(s.projected == s.used and s.low is None for s in over)
 
 

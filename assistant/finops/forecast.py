@@ -287,15 +287,21 @@ def band(tries: Sequence[Try]) -> float | None:
     """The part of the remaining amount that 80 % of the earlier forecasts missed by at most."""
     if len(tries) < LEAST_TRIES:
         return None
-    missed = sorted(
+    missed = [
         abs(t.forecast - t.actual) / abs(t.forecast - t.so_far) for t in tries if abs(t.forecast - t.so_far) > 1e-9
-    )
+    ]
     if not missed:
         return 0.0
-    # Tries of one month miss alike: as many months as there are, and one more to come, not as many tries.
-    months = len({t.start for t in tries})
+    return eightieth(missed, len({t.start for t in tries}))
+
+
+def eightieth(missed: Sequence[float], months: int) -> float:
+    """What four of five misses kept within, when they come from so many months.
+
+    Those of one month miss alike: as many months as there are, and one more to come, not as many tries.
+    """
     place = min(len(missed) - 1, int(BAND * (months + 1) / months * len(missed)))
-    return missed[place]
+    return sorted(missed)[place]
 
 
 def kept_within(tries: Sequence[Try], percent: float) -> int:
