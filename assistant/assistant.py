@@ -280,6 +280,7 @@ class Assistant(Premises):
             plan=plan,
             timings_ms=clock.laps,
             executed=";\n\n".join(books.executed),
+            chart=found.chart,
         )
 
     def _of_sql(

@@ -64,7 +64,7 @@ def _budget_lines(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> st
     if scope == "total":
         return (
             f"{lines} UNION ALL SELECT CAST(ChargePeriodStart AS DATE) AS day, NULL AS subject, 0 AS budget_usd, "
-            f"EffectiveCost AS actual_usd FROM {_costs(plan, model, catalog)}"
+            f"EffectiveCost AS actual_usd FROM {costs_in_usd(plan, model, catalog)}"
         )
     counterpart = model.dimension("budget_lines", scope).counterpart
     if counterpart is None:
@@ -72,12 +72,12 @@ def _budget_lines(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> st
     expression = model.dimension("cost_and_usage", counterpart).expression
     return (
         f"{lines} UNION ALL SELECT CAST(ChargePeriodStart AS DATE) AS day, {expression} AS subject, 0 AS budget_usd, "
-        f"EffectiveCost AS actual_usd FROM {_costs(plan, model, catalog)} WHERE {expression} IN "
+        f"EffectiveCost AS actual_usd FROM {costs_in_usd(plan, model, catalog)} WHERE {expression} IN "
         f"(SELECT value FROM budgets WHERE dimension IN ({spelled}))"
     )
 
 
-def _costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
+def costs_in_usd(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
     """Charges in USD, which budgets and unit costs are in. Raises Refused when a month has no rate for a currency."""
     if (len(catalog.currencies) < 2 and "USD" in catalog.currencies) or not catalog.currencies:
         return "cost_and_usage"
@@ -126,13 +126,19 @@ def _allowance_lines(plan: QueryPlan, model: SemanticModel, catalog: Catalog) ->
     )
 
 
-def _unit_costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
-    """Cost of what unit_cost_map names ÷ volume, over months that have both (contract "AI measures")."""
-    wanted = next((f.values for f in plan.filters if f.dimension == "business_metric"), ())
+def serving(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
+    """The condition on charges that serve the plan's unit of work. Raises Refused where unit_cost_map names none."""
+    served = _served(plan, model, catalog)
+    return f"({' OR '.join(dict.fromkeys(c for conditions in served.values() for c in conditions))})"
+
+
+def _served(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> dict[str | None, list[str]]:
+    """Product (None: not named) → conditions on the charges that serve it."""
+    wanted = _named(plan, "business_metric")
     if not wanted:
         kept = ", ".join(str(r["metric"]) for r in catalog.small.get("business_metrics", ()))
         raise Refused(f"A unit cost needs its unit of work; business_metrics has {kept or 'none'}.")
-    products = next((f.values for f in plan.filters if f.dimension == "product"), ())
+    products = _named(plan, "product")
     served: dict[str | None, list[str]] = {}
     for row in catalog.small.get("unit_cost_map", ()):
         product = str(row["product"]) if row.get("product") else None
@@ -141,13 +147,22 @@ def _unit_costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
             served.setdefault(product, []).append(condition)
     if not served:
         raise Refused(f"unit_cost_map names no costs for {' and '.join(wanted)}; load it with `askcost load`.")
+    return served
+
+
+def _named(plan: QueryPlan, dimension: str) -> tuple[str, ...]:
+    return next((f.values for f in plan.filters if f.dimension == dimension), ())
+
+
+def _unit_costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
+    """Cost of what unit_cost_map names ÷ volume, over months that have both (contract "AI measures")."""
+    served, wanted, products = _served(plan, model, catalog), _named(plan, "business_metric"), _named(plan, "product")
     each = "product" in plan.dimensions
     if each and None in served:
         raise Refused(f"unit_cost_map does not say which product the costs of {' and '.join(wanted)} belong to.")
     volumes = f"metric IN ({', '.join(map(_text, wanted))})"
     if products:
         volumes += f" AND product IN ({', '.join(map(_text, products))})"
-    serving = " OR ".join(dict.fromkeys(c for conditions in served.values() for c in conditions))
     metric = _text(wanted[0]) if len(wanted) == 1 else "NULL"
     name = _text(products[0]) if len(products) == 1 else "NULL"
     if each:
@@ -155,8 +170,8 @@ def _unit_costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
         name = f"CASE {arms} END"
     return (
         f"WITH served AS (SELECT CAST(DATE_TRUNC('month', ChargePeriodStart) AS DATE) AS month, "
-        f"{name} AS product, SUM(EffectiveCost) AS cost FROM {_costs(plan, model, catalog)} "
-        f"WHERE ({serving}) GROUP BY ALL), "
+        f"{name} AS product, SUM(EffectiveCost) AS cost FROM {costs_in_usd(plan, model, catalog)} "
+        f"WHERE {serving(plan, model, catalog)} GROUP BY ALL), "
         f"produced AS (SELECT month, {'product' if each else name} AS product, SUM(volume) AS volume "
         f"FROM business_metrics WHERE {volumes} GROUP BY ALL) "
         f"SELECT served.month, served.cost, produced.volume, {metric} AS business_metric, served.product "
