@@ -91,7 +91,7 @@ class Assistant:
         self.surface = surface
         self.limits = Limits(seconds=config.query_seconds, memory_mb=config.query_memory_mb)
         self.engine: Engine = engine or DuckDBEngine(config.warehouse, self.limits)
-        self.ledger = Ledger(store.of(config), config.audit_days)
+        self.ledger = Ledger(store.of(config), config.audit_days, config.audit_rows)
         self.saved = Saved(config.ledger_path)
         self._warehouse: Warehouse | None = None
         self._accesses: dict[tuple[str, str | None], Access] = {}

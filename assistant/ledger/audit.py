@@ -20,12 +20,12 @@ LONGEST_REASON = 2_000
 class Ledger:
     """The answers of one store. A store that can't be written costs the history, not the answer.
 
-    keep_days: older answers are removed, looked for once a day; None keeps them for good.
+    keep_days: older answers are removed, looked for once a day; None keeps them for good. keep_rows: of each answer.
     """
 
-    def __init__(self, store: Store, keep_days: int | None = None) -> None:
+    def __init__(self, store: Store, keep_days: int | None = None, keep_rows: int = receipts.MOST_ROWS) -> None:
         self._store = store
-        self._keep_days = keep_days
+        self._keep_days, self._keep_rows = keep_days, keep_rows
         self._pruned_on: date | None = None
         self._memory: dict[tuple[str, str | None], QueryPlan] = {}
         self.problem: str | None = None
@@ -54,10 +54,12 @@ class Ledger:
         """Appends one answer, and remembers its plan for the thread."""
         if answer.thread and answer.plan is not None and answer.status == "answered":
             self._memory[answer.thread, answer.user] = answer.plan
+        # made before the transaction: others stand in line for it
+        record = receipts.record(answer, surface, data_version, receipt, self._keep_rows)
         try:
             self._prune()
             with self._store.transaction() as run:
-                chain.append(run, receipts.record(answer, surface, data_version, receipt))
+                chain.append(run, record)
         except LedgerError as error:
             self.problem = str(error)
 
@@ -98,7 +100,7 @@ class Ledger:
                 "SELECT substr(a.at, 1, 7) || '-01' AS month, count(*) AS answered, "
                 "sum(CASE WHEN (SELECT f.helpful FROM feedback AS f WHERE f.answer_id = a.answer_id "
                 "ORDER BY f.at DESC LIMIT 1) = 1 THEN 1 ELSE 0 END) AS correct "
-                "FROM answers AS a WHERE status = 'answered' AND surface NOT IN ('eval', 'sql') "
+                "FROM answers AS a WHERE status = 'answered' AND surface NOT IN ('eval', 'sql', 'report') "
                 "GROUP BY substr(a.at, 1, 7) ORDER BY 1"
             )
 

@@ -12,8 +12,8 @@ from assistant.surfaces.cli.options import DATE, MONTH, configuration, first_day
 
 
 @click.command()
-@click.argument("what", required=False, metavar="[ANSWER_ID | verify | export | replay]")
-@click.argument("answer_id", required=False, metavar="[ANSWER_ID]")
+@click.argument("what", required=False, metavar="[ANSWER_ID | search | verify | export | replay]")
+@click.argument("about", required=False, metavar="[WORD | ANSWER_ID]")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.option("--user", help="Only answers to this person.")
 @click.option("--word", help="Only answers whose question, reading or words have this.")
@@ -25,7 +25,7 @@ from assistant.surfaces.cli.options import DATE, MONTH, configuration, first_day
 @warehouse_option
 def audit(
     what: str | None,
-    answer_id: str | None,
+    about: str | None,
     as_json: bool,
     user: str | None,
     word: str | None,
@@ -38,18 +38,23 @@ def audit(
 ) -> None:
     """The answers given; one of them whole. Example: askcost audit 01KXYZ…
 
-    verify: whether the record is as it was written. export: all of it as JSON Lines. replay ANSWER_ID: run it again
-    as its asker, and say what changed. Example: askcost audit replay 01KXYZ…
+    search WORD: those with it in question, reading or answer; --user, --metric, --since narrow it. verify: whether the
+    record is as it was written. export: all of it as JSON Lines. replay ANSWER_ID: run it again as its asker, and say
+    what changed. Example: askcost audit replay 01KXYZ…
     """
     from assistant.ledger.search import Sought
     from assistant.surfaces.cli import auditing
 
-    if (what == "replay") != (answer_id is not None):
+    if what == "search":
+        if about is not None and word is not None:
+            raise click.UsageError("give the word once: askcost audit search WORD.")
+        what, word, about = None, about or word, None
+    if (what == "replay") != (about is not None):
         raise click.UsageError("write: askcost audit replay ANSWER_ID, or: askcost audit ANSWER_ID.")
     config = configuration(warehouse)
     sought = Sought(user, word, metric, since.date() if since else None)
-    if answer_id is not None:
-        sys.exit(auditing.replay(config, answer_id, "json" if as_json else None))
+    if about is not None:
+        sys.exit(auditing.replay(config, about, "json" if as_json else None))
     if what == "verify":
         sys.exit(auditing.verify(config, seen, as_json))
     if what == "export":
