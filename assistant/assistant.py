@@ -1,52 +1,40 @@
 """Assistant: the one way through the house. question → plan → SQL → guard → engine → narration.
 
-Wires the stages and keeps nothing between questions but one snapshot of the warehouse's names.
+Wires the stages and keeps nothing between questions; what is known and who may see it is the Premises'.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
-from sqlglot import Expr
 from ulid import ULID
 
 from assistant.analysis import analyses, people
-from assistant.analysis.books import Books
 from assistant.config import Config
 from assistant.engines import duckdb_engine
-from assistant.engines.duckdb_engine import DuckDBEngine
 from assistant.engines.engine import Engine
-from assistant.errors import AssistantError, Clarify, GuardRefusal, LedgerError, Refused
-from assistant.house import Warehouse, read_warehouse, user_access, visible
-from assistant.ledger import allowances, store
+from assistant.errors import AssistantError, Clarify, LedgerError, Refused
+from assistant.house import Warehouse, freshness
+from assistant.ledger import store
 from assistant.ledger.audit import Ledger
-from assistant.ledger.budget import Limit
-from assistant.ledger.drawer import Drawer
 from assistant.ledger.receipts import Receipt
-from assistant.ledger.saved import Saved
 from assistant.ledger.spend import Who
 from assistant.planning import completion, meter, routing
 from assistant.planning.completion import Statement
 from assistant.planning.local import Context
 from assistant.planning.meter import Desk, Meter, Unavailable
 from assistant.planning.routing import Route
-from assistant.semantics import model, verified, vocabulary
-from assistant.semantics.catalog import Reader
-from assistant.semantics.lexicon import Lexicon
-from assistant.semantics.model import SemanticModel
-from assistant.semantics.verified import Verified
+from assistant.premises import Premises, Watch, check_planned, check_written, of_people, unseen
 from assistant.sql import compile as sql_compile
-from assistant.sql import guard, lints, policy, roles, scan
-from assistant.sql.roles import Roles
-from assistant.sql.scan import Scan
+from assistant.sql import guard, lints, shape
 from assistant.telling import narrate, numbers
+from assistant.telling.columns import column_kind, one_currency
 from assistant.telling.understood import understood
 from assistant.values import (
     Access,
@@ -54,13 +42,10 @@ from assistant.values import (
     AnswerColumn,
     CheckedQuery,
     Clarification,
-    Limits,
-    Lint,
     QueryPlan,
     Question,
     Reading,
     Rows,
-    Stage,
     Status,
     Tokens,
 )
@@ -73,130 +58,18 @@ UNVERIFIED = (
     "Unverified: a language model wrote this SQL, because no checked plan can say the question. "
     "It passed the guard and your row policy; that it means what you asked, nobody has checked."
 )
-Watch = Callable[[Stage, Any], None]
 
 
-def unseen(stage: Stage, value: Any) -> None:
-    """A Watch that looks away."""
-
-
-class Assistant:
+class Assistant(Premises):
     """Answers questions and checked SQL over one warehouse file. Threads may share it."""
 
     def __init__(
         self, config: Config, engine: Engine | None = None, surface: str = "python", desk: Desk | None = None
     ) -> None:
-        self.config = config
+        super().__init__(config, engine)
         self.desk = desk or meter.desk(config)
         self.surface = surface
-        self.limits = Limits(seconds=config.query_seconds, memory_mb=config.query_memory_mb)
-        self.engine: Engine = engine or DuckDBEngine(config.warehouse, self.limits)
         self.ledger = Ledger(store.of(config), config.audit_days, config.audit_rows)
-        self.saved = Saved(config.ledger_path)
-        self._warehouse: Warehouse | None = None
-        self._accesses: dict[tuple[str, str | None], Access] = {}
-        self._lexicons: dict[tuple[Any, ...], Lexicon] = {}
-        self._sizes: dict[tuple[str, str | None, str], int] = {}
-
-    # --- the warehouse ----------------------------------------------------------------------------
-
-    @cached_property
-    def vocabulary(self) -> vocabulary.Vocabulary:
-        return vocabulary.read(self.config.schemas)
-
-    @cached_property
-    def schema(self) -> SemanticModel:
-        return model.read(self.config.schemas)
-
-    @cached_property
-    def verified(self) -> dict[tuple[str, ...], Verified]:
-        return verified.read(self.config.schemas)
-
-    def known(self, question: str) -> Verified | None:
-        """The verified query of these words: what this company's analysts saved last, else the one in schemas/."""
-        words = verified.normal(question)
-        entry = self.saved.find(words)
-        if entry is None:
-            return self.verified.get(words)
-        return Verified(entry.question, entry.sql, entry.by, entry.on) if entry.sql else None
-
-    @cached_property
-    def roles(self) -> Roles:
-        return roles.read(self.config.schemas)
-
-    @property
-    def warehouse(self) -> Warehouse:
-        """The current version's names; read anew when a load has published another."""
-        version = duckdb_engine.file_version(self.config.warehouse)
-        if self._warehouse is None or self._warehouse.version != version:
-            if isinstance(self.engine, DuckDBEngine):
-                self.engine.close()  # DuckDB hands out the old file again while this process holds it open
-            with self.reading() as reader:
-                self._warehouse = read_warehouse(reader, self.schema, self.vocabulary, version)
-            self._accesses.clear()
-            self._lexicons.clear()
-            self._sizes.clear()
-        return self._warehouse
-
-    @contextmanager
-    def reading(self) -> Iterator[Reader]:
-        """Runs trusted SQL of ours, past every policy: for what the warehouse knows of itself."""
-        connection = duckdb_engine.open_locked(self.config.warehouse, self.limits)
-        try:
-            yield lambda text: connection.cursor().execute(text).fetchall()
-        finally:
-            connection.close()
-
-    def access(self, user: str | None, readers: Sequence[str] = ()) -> Access:
-        """What this user, and every one of the readers too, may see.
-
-        Raises Refused for one that is not listed, or whose policy can't be read.
-        """
-        if readers:
-            return policy.intersection([self.access(one) for one in dict.fromkeys((user, *readers))])
-        house = self.warehouse
-        key = (house.catalog.data_version, user)
-        if key not in self._accesses:
-            self._accesses[key] = user_access(user, house, self.limits, self.roles)
-        return self._accesses[key]
-
-    def books(self, user: str | None, today: date | None = None, readers: Sequence[str] = ()) -> Books:
-        """What an analysis reads with, as this user. Raises Refused for a user that is not listed."""
-        house, access = self.warehouse, self.access(user, readers)
-        return Books(
-            house=house,
-            access=access,
-            engine=lambda checked: self.engine.run(checked, owner=user),
-            today=today or datetime.now(UTC).date(),
-            schemas=self.config.schemas,
-            drawer=Drawer(self.config.ledger_path),
-            people=self.roles.people,
-            fiscal=self.vocabulary.calendar.fiscal_start,
-            ledger=self.config.ledger_path,
-        )
-
-    def lexicon(self, house: Warehouse, access: Access) -> Lexicon:
-        """The words that whoever sees this much knows, kept until the next load."""
-        seen = ((t.name, t.predicate, t.columns, tuple(sorted(t.masks.items()))) for t in access.tables.values())
-        key = (house.catalog.data_version, access.note is None, *seen)
-        if key not in self._lexicons:
-            self._lexicons[key] = visible(house, access, self._run_sql)
-        return self._lexicons[key]
-
-    def people(self) -> dict[str, str | None]:
-        """Listed user → their team."""
-        listed = self.warehouse.catalog.small.get("users", ())
-        return {str(r["user"]): str(r["team"]) if r.get("team") else None for r in listed}
-
-    def team(self, user: str) -> str | None:
-        return self.people().get(user)
-
-    def allowances(self, who: Who) -> tuple[Limit, ...]:
-        """The limits that the loaded token_allowances set this user and team in the running month."""
-        operator = self.access(None)
-        return allowances.of(who, tuple(operator.tables), lambda text: self._run_sql(text, operator).rows)
-
-    # --- questions -----------------------------------------------------------------------------------
 
     def ask(self, question: Question, watch: Watch = unseen) -> Answer:
         """One answer; errors become answers with their status. Recorded in the ledger.
@@ -274,7 +147,7 @@ class Assistant:
             )
 
         def run(plan: QueryPlan) -> Sequence[tuple[Any, ...]]:
-            return self._run(plan, house, people.open_to(plan, house.model, access))[1].rows
+            return self.run_plan(plan, house, people.open_to(plan, house.model, access))[1].rows
 
         team = self.team(question.user) if question.user else None
         who = Who(answer_id, question.user, team, question.thread)
@@ -288,7 +161,7 @@ class Assistant:
                 access=access,
                 run=run,
                 check=lambda text: check_written(text, access, house),
-                fits=lambda plan: check_planned(self._compiled(plan, house).tree, access),
+                fits=lambda plan: check_planned(self.compiled(plan, house).tree, access),
                 meter=talk,
             )
         )
@@ -339,6 +212,7 @@ class Assistant:
     def _analysed(self, question: Question, answer_id: str, reading: Reading, clock: Clock, watch: Watch) -> Answer:
         """The report of an analysis: more than one statement, each through the guard."""
         plan = reading.plan
+        shape.check(plan, self.warehouse.model)
         books = self.books(question.user, question.today, question.readers)
         found = analyses.answer(plan, books)
         clock.lap("execute")
@@ -383,13 +257,13 @@ class Assistant:
         rows = self.engine.run(checked, owner=question.user)
         clock.lap("execute")
         watch("ran", rows)
-        warnings = (*lints.find(checked.sql, len(house.catalog.currencies)), *_of_people(checked, access))
+        warnings = (*lints.find(checked.sql, len(house.catalog.currencies)), *of_people(checked, access))
         note = (access.note,) if access.note else ()
         return Answer(
             status="answered",
             answer_id=answer_id,
             question=question.text,
-            columns=tuple(AnswerColumn(n, _kind(t)) for n, t in zip(rows.columns, rows.types, strict=True)),
+            columns=tuple(AnswerColumn(n, column_kind(t)) for n, t in zip(rows.columns, rows.types, strict=True)),
             rows=rows.rows,
             truncated=rows.truncated,
             sql=checked.sql,
@@ -420,27 +294,17 @@ class Assistant:
         asked = tokens != Tokens() and answer.status != "answered"
         return replace(answer, tokens=tokens, planner="llm" if asked else answer.planner)
 
-    def _compiled(self, plan: QueryPlan, house: Warehouse) -> sql_compile.Statement:
-        return sql_compile.compile(plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
-
     def _grouped(
         self, plan: QueryPlan, columns: Sequence[AnswerColumn], rows: Rows, house: Warehouse, access: Access
     ) -> tuple[Rows, tuple[str, ...]]:
         """Without groups of people that are too small for this user to see."""
 
         def run(count: QueryPlan, seen: Access) -> tuple[Sequence[AnswerColumn], Sequence[tuple[Any, ...]]]:
-            columns, rows = self._run(count, house, seen)
+            columns, rows = self.run_plan(count, house, seen)
             return columns, rows.rows
 
         kept, notes = people.grouped(plan, columns, rows.rows, house.model, access, self.roles.people, run)
         return replace(rows, rows=kept), notes
-
-    def _run(self, plan: QueryPlan, house: Warehouse, access: Access) -> tuple[Sequence[AnswerColumn], Rows]:
-        statement = self._compiled(plan, house)
-        return statement.columns, self.engine.run(check_planned(statement.tree, access))
-
-    def _run_sql(self, text: str, access: Access) -> Rows:
-        return self.engine.run(guard.check(text, access))
 
     def _told(
         self,
@@ -452,7 +316,7 @@ class Assistant:
         house: Warehouse,
         access: Access,
     ) -> Answer:
-        columns, values = _one_currency(statement.columns, rows.rows)
+        columns, values = one_currency(statement.columns, rows.rows)
         told = narrate.tell(reading.plan, columns, values, house.model, rows.truncated, freshness(reading.plan, house))
         assumptions = (*reading.assumptions, *((access.note,) if access.note else ()))
         return Answer(
@@ -472,72 +336,11 @@ class Assistant:
             plan=reading.plan,
         )
 
-    # --- statements ------------------------------------------------------------------------------------
-
-    def check(self, text: str, user: str | None = None, readers: Sequence[str] = ()) -> CheckedQuery:
-        """Only validates, with FinOps lints as warnings. Raises GuardRefusal."""
-        access = self.access(user, readers)
-        checked = guard.check(text, access)
-        found = lints.find(text, len(self.warehouse.catalog.currencies))
-        return replace(checked, warnings=(*found, *_of_people(checked, access)))
-
-    def estimate(self, checked: CheckedQuery, user: str | None = None) -> Scan:
-        """What the statement is going to read, estimated from the rows that the user sees."""
-        house, access = self.warehouse, self.access(user)
-        return scan.estimate(checked, access, {name: self._table(name, house, access) for name in checked.tables})
-
-    def _table(self, name: str, house: Warehouse, access: Access) -> scan.Table:
-        key = (house.catalog.data_version, access.tables[name].predicate, name)
-        if key not in self._sizes:
-            self._sizes[key] = int(self._run_sql(f"SELECT count(*) FROM {name}", access).rows[0][0])
-        dataset = next((d for d in house.model.datasets.values() if d.loaded_from == name), None)
-        return scan.Table(self._sizes[key], dataset.time if dataset else None, house.catalog.days.get(name))
-
-    def run(
-        self, text: str, user: str | None = None, readers: Sequence[str] = (), watch: Watch = unseen
-    ) -> tuple[CheckedQuery, Rows]:
-        """Validates, applies the row policy of the user and the readers, runs."""
-        checked = self.check(text, user, readers)
-        watch("checked", checked)
-        rows = self.engine.run(checked, owner=user)
-        watch("ran", rows)
-        return checked, rows
-
     def close(self) -> None:
         self.engine.close()
         self.ledger.close()
         if self.desk is not None:
             self.desk.spend.store.close()
-
-
-def check_planned(tree: Expr, access: Access) -> CheckedQuery:
-    """The guard's word on our own statement; a place in SQL that nobody wrote would help nobody."""
-    try:
-        return guard.check(tree, access)
-    except GuardRefusal as refusal:
-        raise Refused(f"{refusal.message}.") from None
-
-
-def _of_people(checked: CheckedQuery, access: Access) -> tuple[Lint, ...]:
-    """A warning where a statement reads a column that shows people as one group: counts take it for one person."""
-    read = sorted(access.masked & set(checked.columns))
-    message = "shows individuals that your role may not see as one group, and counts them as one"
-    return tuple(Lint("individuals", f"{name} {message}.") for name in read)
-
-
-def check_written(text: str, access: Access, house: Warehouse) -> CheckedQuery:
-    """A model's own statement: what the guard passes, unless it adds up currencies. Raises GuardRefusal."""
-    checked = guard.check(text, access)
-    mixed = next((w for w in lints.find(text, len(house.catalog.currencies)) if w.rule == "mixed currencies"), None)
-    if mixed is not None:
-        raise GuardRefusal(mixed.rule, mixed.message.removesuffix("."))
-    return checked
-
-
-def _kind(type_: str) -> Literal["dimension", "time", "metric"]:
-    if type_.startswith(("DATE", "TIMESTAMP")):
-        return "time"
-    return "metric" if type_.startswith(("DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "BIGINT", "INTEGER")) else "dimension"
 
 
 class Clock:
@@ -551,31 +354,3 @@ class Clock:
         now = time.perf_counter()
         self.laps[name] = round((now - self._last) * 1000, 2)
         self._last = now
-
-
-def _one_currency(
-    columns: Sequence[AnswerColumn], rows: Sequence[tuple[Any, ...]]
-) -> tuple[tuple[AnswerColumn, ...], tuple[tuple[Any, ...], ...]]:
-    """A currency column that says the same in every row becomes the amounts' unit."""
-    place = next((i for i, c in enumerate(columns) if c.name == "currency" and c.kind == "dimension"), None)
-    known = {row[place] for row in rows} if place is not None else set()
-    if place is None or len(known) != 1:
-        return tuple(columns), tuple(rows)
-    unit = str(next(iter(known)))
-    kept = tuple(
-        replace(c, unit=unit) if c.kind == "metric" and c.unit is None else c
-        for i, c in enumerate(columns)
-        if i != place
-    )
-    return kept, tuple(tuple(v for i, v in enumerate(row) if i != place) for row in rows)
-
-
-def freshness(plan: QueryPlan, house: Warehouse) -> str | None:
-    """What to say of the newest loaded day when the period reaches beyond it or ends there."""
-    days = house.catalog.days.get(house.model.datasets[plan.dataset].loaded_from)
-    if plan.period is None or days is None:
-        return None
-    monthly = house.model.datasets[plan.dataset].grain == "month"
-    if monthly or plan.period.last_day < days.last:
-        return None
-    return f"Data is loaded up to {days.last.day} {days.last:%b %Y}."

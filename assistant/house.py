@@ -18,7 +18,7 @@ from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model import SemanticModel
 from assistant.sql import people, policy, roles
 from assistant.sql.roles import Roles, Sight
-from assistant.values import Access, Filter, Limits, Rows
+from assistant.values import Access, Filter, Limits, QueryPlan, Rows
 
 
 @dataclass(frozen=True)
@@ -121,3 +121,14 @@ def _visible_values(house: Warehouse, access: Access, run: Callable[[str, Access
         rows = run(f"SELECT DISTINCT {column} AS value FROM {table} WHERE {column} IS NOT NULL", unlimited)
         seen = {str(r[0]) for r in rows.rows}
         yield from (v for v in values if v.value in seen)
+
+
+def freshness(plan: QueryPlan, house: Warehouse) -> str | None:
+    """What to say of the newest loaded day when the period reaches beyond it or ends there."""
+    days = house.catalog.days.get(house.model.datasets[plan.dataset].loaded_from)
+    if plan.period is None or days is None:
+        return None
+    monthly = house.model.datasets[plan.dataset].grain == "month"
+    if monthly or plan.period.last_day < days.last:
+        return None
+    return f"Data is loaded up to {days.last.day} {days.last:%b %Y}."

@@ -98,7 +98,8 @@ class QueryPlan(Frozen):
     `part` holds the filters that make the part of a share ("what share of AI is OpenAI": the
     whole keeps `filters`, the part adds `part`). `limit_per` ranks within each value of the named
     dimension. `count_groups` returns only how many groups are left ("how many services cost more than
-    $5k"). `series_change` compares every bucket of `grain` with the one before it. `analysis` names what is
+    $5k"). `series_change` compares every bucket of `grain` with the one before it; `cumulative` adds up
+    to each bucket what came before it in the period. `analysis` names what is
     made of it in assistant/analysis/, in more than one query: "why", "chargeback". `given`: the figures and names
     that the question brought along for it, by their names in `workloads` of the vocabulary.
     """
@@ -111,6 +112,7 @@ class QueryPlan(Frozen):
     period: Period | None = None
     comparison: Period | None = None
     series_change: bool = False
+    cumulative: bool = False
     share: bool = False
     part: tuple[Filter, ...] = ()
     average: Grain | None = None

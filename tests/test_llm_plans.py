@@ -13,11 +13,12 @@ from conftest import AssistantFor
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assistant.assistant import Assistant, check_planned
+from assistant.assistant import Assistant
 from assistant.errors import Clarify, Refused
 from assistant.planning import partial, proposal
 from assistant.planning.local import Context
 from assistant.planning.proposal import Invalid
+from assistant.premises import check_planned
 from assistant.sql import compile as sql_compile
 
 TODAY = Context(date(2026, 3, 19))

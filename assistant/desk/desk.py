@@ -18,11 +18,12 @@ from typing import Any, TypeVar
 
 from ulid import ULID
 
-from assistant.assistant import Assistant, Clock, Watch, unseen
+from assistant.assistant import Assistant, Clock
 from assistant.desk import changes
 from assistant.desk.changes import Change
 from assistant.engines.engine import Engine
 from assistant.errors import AssistantError, Clarify, Refused
+from assistant.premises import Watch, unseen
 from assistant.semantics.calendar import Now
 from assistant.values import (
     Answer,

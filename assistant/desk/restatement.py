@@ -12,8 +12,9 @@ from decimal import Decimal
 from typing import Any
 
 from assistant.analysis import people
-from assistant.assistant import Assistant, check_planned
+from assistant.assistant import Assistant
 from assistant.errors import AssistantError, Refused
+from assistant.premises import check_planned
 from assistant.sql import compile as sql_compile
 from assistant.sql.restated import COSTS, of_restated
 from assistant.values import Access, CheckedQuery, Grain, QueryPlan, Question

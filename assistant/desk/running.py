@@ -12,9 +12,9 @@ from typing import Any
 
 from ulid import ULID
 
-from assistant.assistant import Watch
 from assistant.desk.desk import Desk, stoppable
 from assistant.errors import EngineError
+from assistant.premises import Watch
 from assistant.telling.understood import understood
 from assistant.values import Answer, Reading, Stage
 

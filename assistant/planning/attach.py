@@ -10,28 +10,43 @@ from dataclasses import replace
 from itertools import pairwise
 
 from assistant.errors import Refused
+from assistant.planning import whole
 from assistant.planning.amounts import Amounts
 from assistant.planning.draft import (
-    Against,
     Comparator,
     DimensionUse,
     Draft,
     EmptyUse,
     ThresholdUse,
-    TimeUse,
     ValueUse,
 )
 from assistant.planning.lattice import Span
 from assistant.planning.sentence import Sentence
+from assistant.planning.times import AGAINST, Times
 from assistant.semantics.lexicon import Lexicon, Meaning
 
 _COMPARATORS: dict[str, Comparator] = {"above": ">", "at_least": ">=", "below": "<", "at_most": "<="}
-_AGAINST: dict[str, Against] = {
-    "month_over_month": "month",
-    "week_over_week": "week",
-    "quarter_over_quarter": "quarter",
-    "year_over_year": "year",
-    "day_over_day": "day",
+# Operators that act on nothing beside them: what each says of the whole message.
+_SAYS: dict[str, dict[str, object]] = {
+    "compare": {"compare": True},
+    "change": {"change": True},
+    "decrease": {"change": True, "direction": "down"},
+    "growth_rate": {"change": True, "by_rate": True},
+    "share": {"share": True},
+    "average": {"average": True},
+    "descending": {"sorted": True},
+    "ascending": {"sorted": False},
+    "which": {"which": True, "who": False},
+    "who": {"which": True, "who": True},
+    "trend": {"trend": True},
+    "cumulative": {"cumulative": True, "trend": True},
+    "pays_for": {"implies_cost": True},
+    "breakdown": {"breakdown": True},
+    "same": {"same": True, "followup": True},
+    "previous": {"refers": True},
+    "add": {"adds": True},
+    "apart": {"apart": True},
+    **{name: {"change": True, "against": against} for name, against in AGAINST.items()},
 }
 # A message that is little more than a number changes the limit of the ranking before it.
 MOST_OF_A_NUMBER = 4
@@ -60,10 +75,11 @@ class _Attacher:
         self.readmitting = False
         self.metric_places: list[int] = []
         self.amounts = Amounts(self.sentence, self.draft)
+        self.times = Times(self.sentence, self.draft, self.metric_places)
         self.beside: set[str] = set()  # words that a bundle of metrics explains: the budget "left"
 
     def run(self) -> Draft:
-        self._opening()
+        whole.open(self.draft, self.sentence)
         self._same_twice()
         for i, span in enumerate(self.sentence.spans):
             if i in self.sentence.used:
@@ -74,22 +90,7 @@ class _Attacher:
         if self.amounts.counting and not (self.draft.counted or self.draft.metrics or self.draft.units):
             self.draft.unknown.append(self.amounts.counting)  # how many of what?
         self.draft.unknown = [word for word in self.draft.unknown if word not in self.beside]
-        if self.draft.share:
-            self._sides_of_share()
-        if self.draft.average and self.draft.average_grain is None and self.draft.grains:
-            self.draft.average_grain = self.draft.grains.pop()  # "per month, on average"
-        if (
-            self.draft.grains
-            and self.draft.change
-            and not (self.draft.direction or self.draft.by_rate or self.draft.against)
-        ):
-            self.draft.change = False  # "how did cost move month by month" is a series
-        if self.draft.analysis:
-            beside = self.sentence.lexicon.vocabulary.analyses[self.draft.analysis].beside
-            self.draft.unknown = [word for word in self.draft.unknown if word.lower() not in beside]
-        named = [e for e in self.draft.empties if e.names]
-        if named:  # "untagged (no squad tag)" says one thing twice
-            self.draft.empties = named
+        whole.close(self.draft, self.sentence, self.metric_places)
         return self.draft
 
     def _settle(self) -> None:
@@ -97,36 +98,6 @@ class _Attacher:
         if self.negating:
             self.draft.unknown.append(self.negating)
             self.negating = ""
-
-    def _sides_of_share(self) -> None:
-        """`what share of AI spend is OpenAI`: AI is the whole, OpenAI the part."""
-        share = next(j for j, s in enumerate(self.sentence.spans) if s.operator("share"))
-        values = [v for v in self.draft.values if not v.negated]
-        copula = next(
-            (j for j in range(len(self.sentence.spans) - 1, share, -1) if self.sentence.spans[j].operator("copula")),
-            None,
-        )
-        if len(values) < 2:
-            return
-        if copula is not None and any(v.place > copula for v in values) and any(v.place < copula for v in values):
-            for value in values:
-                value.side = "part" if value.place > copula else "whole"
-        elif any(v.place < share for v in values) and any(v.place > share for v in values):
-            for value in values:
-                value.side = "part" if value.place < share else "whole"
-        else:
-            for place in self.metric_places:
-                if any(v.place < place for v in values) and any(v.place > place for v in values):
-                    for value in values:
-                        value.side = "part" if value.place > place else "whole"
-
-    def _opening(self) -> None:
-        """A message that starts like a follow-up; the words themselves carry nothing else."""
-        if not self.sentence.spans:
-            return
-        first, last = self.sentence.spans[0], self.sentence.spans[-1]
-        if first.operator("followup", "same", "add") or (last.operator("followup") and not last.hollow):
-            self.draft.followup = True
 
     def _same_twice(self) -> None:
         """`owner squad` names one dimension in two words."""
@@ -152,7 +123,8 @@ class _Attacher:
             self._value(i, span)
             return
         if span.times:
-            self._time(i, span)
+            self.times.take(i, span)
+            self._settle()
             return
         if span.hits and span.of("unit_of_work") and not self.of_work:
             self._value(i, span)
@@ -172,17 +144,14 @@ class _Attacher:
             case "value":
                 self._value(i, span)
             case "grain":
-                self._grain(i, span, meaning)
+                if self.times.grain(i, span, meaning):
+                    self._settle()
             case "unit_of_work":
                 self._unit(i, span)
             case "currency":
                 self.amounts.currency(i, meaning)
             case "analysis":
                 self._analysis(span, meaning)
-
-    def _sets_side_by_side(self, span: Span) -> bool:
-        analysis = span.of("analysis")
-        return analysis is not None and self.sentence.lexicon.vocabulary.analyses[analysis.names[0]].compares
 
     def _analysis(self, span: Span, meaning: Meaning) -> None:
         if self.draft.analysis not in (None, meaning.names[0]):
@@ -222,60 +191,6 @@ class _Attacher:
         self.draft.unknown.append(span.text)
         return True
 
-    def _time(self, i: int, span: Span) -> None:
-        ends = span.times[0].ends
-        compares = any(
-            s.operator("compare", "change", "increase", "decrease", "growth_rate") or self._sets_side_by_side(s)
-            for s in self.sentence.spans
-        )
-        compares = compares and not any(s.operator(*_AGAINST) for s in self.sentence.spans)
-        if ends and compares:  # "grew from January to February" sets two months side by side
-            self.draft.compare = True
-            for end in ends:
-                self.draft.times.append(TimeUse((end,), span.text, i))
-        else:
-            self.draft.times.append(TimeUse(span.times, span.text, i, self._versus_open(i)))
-        self._settle()
-
-    def _versus_open(self, i: int) -> bool:
-        """Whether the nearest operator before this place sets it against something."""
-        for j in range(i - 1, -1, -1):
-            span = self.sentence.spans[j]
-            if span.times or span.of("metric") or span.of("value") or span.of("dimension"):
-                return False
-            if span.number is not None:
-                return False
-            if span.operator("versus") or (span.operator("above", "below") and "than" in span.words):
-                return True
-            if span.operator("above") and j > 0 and self.sentence.spans[j - 1].times:
-                self.draft.compare = True  # "Q4 over Q3"
-                return True
-        return False
-
-    def _grain(self, i: int, span: Span, meaning: Meaning) -> None:
-        assert meaning.grain is not None
-        bare = meaning.names == ("unit",)
-        near = [self.sentence.spans[j] for j in (self.sentence.before(i),) if j is not None]
-        if self.draft.average and self.draft.average_grain is None:
-            self.draft.average_grain = meaning.grain
-            return
-        if bare:
-            counted = any(s.operator("count") for s in near)
-            if counted:
-                self.draft.unknown.append(span.text)
-                return
-            context = any(
-                s.operator("which", "who", "top", "bottom", "group", "each_of") or s.number is not None
-                for s in self.sentence.spans
-            )
-            if not context:
-                self.draft.unknown.append(span.text)
-                return
-            self.draft.dimensions.append(DimensionUse((), span.text, span.words[-1].endswith("s")))
-        if meaning.grain not in self.draft.grains:
-            self.draft.grains.append(meaning.grain)
-        self._settle()
-
     def _operator(self, i: int, span: Span) -> None:
         names = [m.names[0] for m in span.meanings if m.kind == "operator"]
         if {"exclude", "decrease"} <= set(names):  # "drop tax" leaves it out; "why did AWS drop" is a move
@@ -301,12 +216,16 @@ class _Attacher:
     def _act(self, name: str, i: int, span: Span) -> bool:
         """True when the operator found something to act on."""
         draft = self.draft
+        if name in _SAYS:
+            for part, value in _SAYS[name].items():
+                setattr(draft, part, value)
+            return True
         match name:
             case "above" | "at_least" | "below" | "at_most":
                 if self.amounts.threshold(i, span, _COMPARATORS[name]):
                     return True
                 if "than" in span.words:
-                    return self._versus(i)  # "higher than Q2", "cheaper than Azure"
+                    return self._against(i)  # "higher than Q2", "cheaper than Azure"
                 j = self.sentence.after(i)
                 return j is not None and bool(self.sentence.spans[j].times)  # "Q4 over Q3"
             case "between":
@@ -325,56 +244,17 @@ class _Attacher:
             case "empty" | "filled":
                 return self._empty(i, span, filled=name == "filled")
             case "versus":
-                return self._versus(i)
-            case "compare":
-                draft.compare = True
-                return True
-            case "change":
-                draft.change = True
-                return True
+                return self._against(i)
             case "increase":
                 draft.change, draft.direction = True, draft.direction or "up"
-                return True
-            case "decrease":
-                draft.change, draft.direction = True, "down"
-                return True
-            case "growth_rate":
-                draft.change, draft.by_rate = True, True
-                return True
-            case "share":
-                draft.share = True
-                return True
-            case "average":
-                draft.average = True
                 return True
             case "count":
                 return self.amounts.count(i)
             case "top" | "bottom":
                 return self.amounts.superlative(i, name)
-            case "descending" | "ascending":
-                draft.sorted = name == "descending"
-                return True
-            case "which" | "who":
-                draft.which, draft.who = True, name == "who"
-                return True
-            case "trend":
-                draft.trend = True
-                return True
             case "own":
                 j = self.sentence.after(i)
                 draft.own = j is None or self.sentence.spans[j].of("dimension") is None  # "my team" is no person
-                return True
-            case "breakdown":
-                draft.breakdown = True
-                return True
-            case "same":
-                draft.same = draft.followup = True
-                return True
-            case "previous":
-                draft.refers = True
-                return True
-            case "add":
-                draft.adds = True
                 return True
             case "convert":
                 return self.amounts.convert(i)
@@ -384,13 +264,6 @@ class _Attacher:
                 each = "each" in span.words
                 if each and (j is None or self.sentence.spans[j].times) and self.draft.values:
                     draft.apart = True  # "RDS, Lambda and CloudWatch: what was billed for each"
-                return True
-            case "apart":
-                draft.apart = True
-                return True
-            case _ if name in _AGAINST:
-                draft.change = True
-                draft.against = _AGAINST[name]
                 return True
         return False
 
@@ -414,18 +287,9 @@ class _Attacher:
             return True
         return False
 
-    def _versus(self, i: int) -> bool:
-        j = self.sentence.after(i)
-        if (
-            self.metric_places
-            and j is not None
-            and self.sentence.spans[j].of("metric")
-            and not self.sentence.spans[j].times
-        ):
-            self.draft.metrics_listed = True  # "billed versus effective cost" are two measures, not two periods
-            return True
-        self.draft.compare = True
-        self._settle()
+    def _against(self, i: int) -> bool:
+        if self.times.versus(i):
+            self._settle()
         return True
 
     def _empty(self, i: int, span: Span, filled: bool) -> bool:
@@ -468,6 +332,8 @@ class _Attacher:
         if meaning.having is not None:
             metric, op, value = meaning.having
             self.draft.thresholds.append(ThresholdUse(op, value, None, False, metric, span.text))
+        if len(meaning.names) > 1:
+            self.draft.metrics_listed = True
         self.metric_places.append(i)
         self.draft.metrics.append(meaning.names)
         self.draft.metric_texts.append(span.text)

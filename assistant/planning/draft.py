@@ -99,6 +99,7 @@ class Draft:
     who: bool = False
     implies_cost: bool = False
     trend: bool = False
+    cumulative: bool = False
     average: bool = False
     average_grain: Grain | None = None
     share: bool = False
@@ -134,6 +135,7 @@ class Draft:
             or self.share
             or self.average
             or self.trend
+            or self.cumulative
             or self.change
             or self.against
             or self.limit

@@ -97,6 +97,8 @@ def choose(scope: Scope, dataset: Dataset, days: Days, grain: Grain | None) -> S
             period = _complete(period, grain, days)
         else:
             period, comparison = _prior(draft, period, days, today, bool(first), assumptions)
+    if comparison is not None and comparison.start == period.start and _names_last(draft):
+        comparison = calendar.shifted(period, "year")  # "this October against last October"
     if comparison is not None and comparison.start == period.start:
         raise Clarify(f"That compares {calendar.label(period)} with itself. With which days should it be compared?")
     if comparison is not None:
@@ -108,6 +110,20 @@ def choose(scope: Scope, dataset: Dataset, days: Days, grain: Grain | None) -> S
     if days.count(period.start, period.end) < period.days and dataset.grain == "day":
         assumptions.append(_partly(period, days))
     return Spans(period, comparison, series_change, tuple(assumptions))
+
+
+def _names_last(draft: Draft) -> bool:
+    """Whether one of two equal periods is called this one and the other the last."""
+    return {t.text.split()[0].lower() for t in draft.times} >= {"this", "last"}
+
+
+def is_now(scope: Scope, use: TimeUse) -> bool:
+    """Whether a period holds the day of the question: `today`, `this month`."""
+    expression = use.expressions[0]
+    if expression.ambiguous or expression.future or expression.shift is not None:
+        return False
+    period = expression.resolve(Now(today=scope.today, first=date.min, newest=scope.today))
+    return period.start <= scope.today < period.end
 
 
 def _shift_only(use: TimeUse) -> bool:

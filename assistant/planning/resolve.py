@@ -26,7 +26,7 @@ ASKER = "user"  # the dimension that people are in; costs have none, so that "my
 _WISHES = {
     "metrics": "another measure", "dimensions": "a breakdown", "grain": "a trend", "order": "a ranking",
     "limit": "a ranking", "filters": "a filter", "comparison": "a comparison", "share": "shares",
-    "having": "a threshold", "average": "an average",
+    "having": "a threshold", "average": "an average", "cumulative": "a running total",
 }  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
     if grain is None and draft.trend:
         grain = grouping.trend_grain(scope, dataset)
     if all(m.periodless for m in used):
-        yield Candidate(_periodless(scope, dataset, metrics, dimensions))
+        yield Candidate(_periodless(scope, dataset, metrics, dimensions, grain))
         return
     days = scope.catalog.days.get(dataset.loaded_from)
     if days is None:
@@ -172,6 +172,7 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
                 period=spans.period,
                 comparison=comparison,
                 series_change=series_change,
+                cumulative=draft.cumulative or (base is not None and base.cumulative and grain is not None),
                 share=share,
                 part=part,
                 average=average,
@@ -229,13 +230,33 @@ def _analysed(scope: Scope, plan: QueryPlan) -> QueryPlan:
     return plan.model_copy(update={"analysis": analysis.name})
 
 
-def _periodless(scope: Scope, dataset: Dataset, metrics: tuple[str, ...], dimensions: tuple[str, ...]) -> QueryPlan:
-    """What is loaded, what is owned: no days, one reading of each value."""
+def _periodless(
+    scope: Scope, dataset: Dataset, metrics: tuple[str, ...], dimensions: tuple[str, ...], grain: Grain | None
+) -> QueryPlan:
+    """What is loaded, what is owned: no days, one reading of each value. Raises Clarify for a wish that needs days."""
     scope.current = dataset
-    hits = [filtering.readings_of(scope, use, dataset)[0] for use in scope.draft.values]
+    draft, label = scope.draft, scope.model.metric(metrics[0]).label
+    wishes = {
+        "a comparison": draft.compare or draft.change or draft.against,
+        "an average": draft.average,
+        "a share": draft.share,
+        "a threshold": draft.thresholds,
+        f"figures for each {grain}": grain,
+        **{f"“{t.text}”": not periods.is_now(scope, t) for t in draft.times},
+    }
+    if spare := next((wish for wish, said in wishes.items() if said), None):
+        raise Clarify(
+            f"{label[:1].upper()}{label[1:]}: known as loaded, without a history, so {spare} does not go with it. "
+            "Leave that out, or ask for the cost.",
+            (label, f"cost of {label}"),
+        )
+    hits = [filtering.readings_of(scope, use, dataset)[0] for use in draft.values]
     fixed = filtering.unambiguous(scope, dataset, None, (), ())
-    whole, _ = filtering.of_draft(scope, scope.draft.values, hits, fixed, None, False, dimensions)
-    return QueryPlan(dataset=dataset.name, metrics=metrics, dimensions=dimensions, filters=whole)
+    whole, _ = filtering.of_draft(scope, draft.values, hits, fixed, None, False, dimensions)
+    limit, order = ranking.limit_and_order(scope, dataset, metrics, dimensions, None, None, False, None)
+    return QueryPlan(
+        dataset=dataset.name, metrics=metrics, dimensions=dimensions, filters=whole, limit=limit, order=order
+    )
 
 
 def _kept_comparison(base: QueryPlan, period: Period, days: Days) -> tuple[Period | None, bool]:

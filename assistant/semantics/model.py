@@ -29,6 +29,7 @@ class Dimension:
 
     scan: primary = its values are always looked up; secondary = when nothing primary has them;
     named = only when the question names the dimension.
+    of_days: a kind of days (`weekend`), so that days of a period are no measure beside it.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Dimension:
     field: str | None = None
     counterpart: str | None = None
     hierarchy: tuple[str, ...] = ()
+    of_days: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,9 @@ class SemanticModel:
 
 def plural(words: str) -> str:
     """`team` → `teams`, `category` → `categories`; for people's eyes only."""
+    head, of, rest = words.partition(" of ")
+    if of:
+        return f"{plural(head)} of {rest}"
     if words.endswith("y") and words[-2:-1] not in "aeiou":
         return words[:-1] + "ies"
     return words + ("es" if words.endswith(("s", "x", "ch")) else "s")
@@ -316,7 +321,7 @@ def _dataset(node: Node) -> Dataset:
 
 def _dimension(node: Node, dataset: str) -> Dimension:
     node.only(_COMMON)
-    data = _extension(node, ("scan", "id_of", "families", "only", "hierarchy"))
+    data = _extension(node, ("scan", "id_of", "families", "only", "hierarchy", "of_days"))
     expression = _expression(node)
     return Dimension(
         name=node.require("name"),
@@ -331,6 +336,7 @@ def _dimension(node: Node, dataset: str) -> Dimension:
         usage_only=data.get("only") == "usage",
         field=expression if expression.isidentifier() else None,
         hierarchy=tuple(data.get("hierarchy", ())),
+        of_days=bool(data.get("of_days")),
     )
 
 

@@ -6,7 +6,7 @@ are of the whole before ranking; rows without a value of the ranked dimension ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
@@ -17,9 +17,8 @@ from assistant.semantics import calendar
 from assistant.semantics.catalog import Catalog, Days
 from assistant.semantics.model import Dataset, Metric, SemanticModel
 from assistant.sql import conditions, derived, shape
+from assistant.sql.headings import CURRENCY, Headings
 from assistant.values import AnswerColumn, Filter, Grain, Period, QueryPlan, Threshold
-
-CURRENCY = "currency"
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Statement:
 
 def compile(plan: QueryPlan, model: SemanticModel, catalog: Catalog, fiscal: int = 1) -> Statement:
     """The statement of one plan; contract.md §3 "Shape". Raises Clarify and Refused for what has no meaning."""
-    shape.check(plan)
+    shape.check(plan, model)
     return _Compiler(plan, model, catalog, fiscal).statement()
 
 
@@ -62,8 +61,9 @@ class _Compiler:
         self.model = model
         self.catalog = catalog
         self.fiscal = fiscal
-        self.dataset: Dataset = model.datasets[plan.dataset]
-        self.metrics: tuple[Metric, ...] = tuple(model.metric(name) for name in plan.metrics)
+        self.heads = Headings(plan, model, catalog)
+        self.dataset: Dataset = self.heads.dataset
+        self.metrics: tuple[Metric, ...] = self.heads.metrics
 
     @property
     def _days(self) -> Days:
@@ -73,21 +73,7 @@ class _Compiler:
 
     def statement(self) -> Statement:
         select = self._final(self._totals())
-        return Statement(select, tuple(self._columns()))
-
-    @property
-    def _converted(self) -> bool:
-        return self.plan.currency is not None and self.dataset.currency is not None
-
-    @cached_property
-    def _by_currency(self) -> bool:
-        return (
-            self.dataset.currency is not None
-            and not self._converted
-            and len(self.catalog.currencies) > 1
-            and any(m.unit == "currency" for m in self.metrics)
-            and CURRENCY not in self.plan.dimensions
-        )
+        return Statement(select, tuple(self.heads.columns()))
 
     @cached_property
     def _keys(self) -> list[tuple[str, Expr]]:
@@ -95,7 +81,7 @@ class _Compiler:
         keys = [(self.plan.grain.value, self._bucket(self.plan.grain))] if self.plan.grain else []
         for name in self.plan.dimensions:
             keys.append((name, self._dimension(name)))
-        if self._by_currency:
+        if self.heads.by_currency:
             keys.append((CURRENCY, sql(str(self.dataset.currency))))
         return keys
 
@@ -127,7 +113,7 @@ class _Compiler:
         query = derived.query(self.plan, self.model, self.catalog)
         if query is not None:
             ctes.append((self.dataset.source, query))
-        if self._converted:
+        if self.heads.converted:
             ctes.append(("converted", derived.converted(self.dataset, self.catalog, str(self.plan.currency))))
             return select.from_("converted"), ctes
         return select.from_(self.dataset.source), ctes
@@ -209,14 +195,14 @@ class _Compiler:
             select = select.select(exp.column(name), copy=False)
         for metric in self.metrics:
             select = select.select(*self._outputs(metric), copy=False)
-        derived_names = {c.name for c in self._group_columns()}
+        derived_names = {c.name for c in self.heads.of_groups}
         ranked = self.plan.limit is not None or self.plan.limit_per is not None
         measured = select
         needs_layer = bool(self.plan.having) or ranked or self.plan.share or self.plan.series_change
         name = "measured"
         result = measured
         if needs_layer:
-            result = exp.select(*[exp.column(c.name) for c in self._group_columns()]).from_(name)
+            result = exp.select(*[exp.column(c.name) for c in self.heads.of_groups]).from_(name)
             for condition in self._after(derived_names, ranked):
                 result = result.where(condition, copy=False)
             result = self._limited(result)
@@ -225,7 +211,7 @@ class _Compiler:
             self.plan.limit is not None
             and self.plan.limit_per is None
             and not self._top_series
-            and not self._by_currency
+            and not self.heads.by_currency
         ):
             result = result.limit(self.plan.limit, copy=False)
         named = [(cte.alias, cte.this) for cte in ctes.expressions] if ctes else []
@@ -235,14 +221,10 @@ class _Compiler:
         if self.plan.count_groups:
             result.set("order", None)
             named.append(("counted", result))
-            result = exp.select(_as(exp.Count(this=exp.Star()), self._counted_name)).from_("counted")
+            result = exp.select(_as(exp.Count(this=exp.Star()), self.heads.counted)).from_("counted")
         for alias, query in named:
             result = result.with_(alias, as_=query, copy=False)
         return result
-
-    @property
-    def _counted_name(self) -> str:
-        return f"number_of_{'_'.join(self.plan.dimensions)}"
 
     def _outputs(self, metric: Metric) -> list[Expr]:
         name = metric.column
@@ -255,43 +237,38 @@ class _Compiler:
                 )
             return [_as(sql(text), alias) for text, alias in self._compared_columns(metric, now, before)]
         if self.plan.series_change:
-            grain = self.plan.grain.value if self.plan.grain else "month"
-            keys = [k for k, _ in self._keys if k != grain]
-            partition = f"PARTITION BY {', '.join(_q(k) for k in keys)} " if keys else ""
-            previous = f"LAG({name}) OVER ({partition}ORDER BY {grain})"
+            previous = f"LAG({name}) OVER ({self._in_time_order()})"
             return [_as(sql(text), alias) for text, alias in self._compared_columns(metric, name, previous)]
         if self.plan.average and self.plan.period:
-            return [_as(sql(f"{name} / {self._divisor(self.plan.period)}"), self._average_name(metric))]
+            return [_as(sql(f"{name} / {self._divisor(self.plan.period)}"), self.heads.average(metric))]
+        if self.plan.cumulative:
+            return [_as(sql(f"SUM({name}) OVER ({self._in_time_order()})"), self.heads.cumulative(metric))]
         outputs: list[Expr] = [exp.column(name)]
         if self.plan.share and metric.additive | metric.counted:
             whole = f"{name}_whole" if self.plan.part else f"SUM({name}) OVER ({self._share_scope()})"
             share = sql(f"100 * CAST({name} AS DOUBLE) / NULLIF({whole}, 0)")
             share.add_comments(["per cent of the whole of the same period and filters"])
-            outputs.append(_as(share, self._share_name(metric)))
+            outputs.append(_as(share, self.heads.share(metric)))
         return outputs
 
     def _compared_columns(self, metric: Metric, current: str, previous: str) -> list[tuple[str, str]]:
-        prefix = f"{metric.column}_" if len(self.metrics) > 1 else ""
-        return [
-            (current, f"{prefix}current"),
-            (previous, f"{prefix}previous"),
-            (f"{current} - {previous}", f"{prefix}change"),
-            (
-                f"100 * CAST({current} - {previous} AS DOUBLE) / NULLIF({previous}, 0)",
-                f"{prefix}change_percent",
-            ),
-        ]
+        written = (
+            current,
+            previous,
+            f"{current} - {previous}",
+            f"100 * CAST({current} - {previous} AS DOUBLE) / NULLIF({previous}, 0)",
+        )
+        return list(zip(written, self.heads.compared(metric), strict=True))
+
+    def _in_time_order(self) -> str:
+        grain = self.plan.grain.value if self.plan.grain else "month"
+        keys = [k for k, _ in self._keys if k != grain]
+        partition = f"PARTITION BY {', '.join(_q(k) for k in keys)} " if keys else ""
+        return f"{partition}ORDER BY {grain}"
 
     def _share_scope(self) -> str:
-        keys = ([self.plan.grain.value] if self.plan.grain else []) + ([CURRENCY] if self._by_currency else [])
+        keys = ([self.plan.grain.value] if self.plan.grain else []) + ([CURRENCY] if self.heads.by_currency else [])
         return f"PARTITION BY {', '.join(keys)}" if keys else ""
-
-    def _share_name(self, metric: Metric) -> str:
-        return "share" if len(self.metrics) == 1 else f"{metric.column}_share"
-
-    def _average_name(self, metric: Metric) -> str:
-        assert self.plan.average is not None
-        return f"average_{metric.column}_per_{self.plan.average.value}"
 
     def _divisor(self, period: Period) -> str:
         """Loaded days (weeks, months…) of the period, or of each bucket of a series."""
@@ -316,13 +293,6 @@ class _Compiler:
         """Top N of a dimension shown over time: the ranking is by the whole period."""
         return bool(self.plan.grain and self.plan.dimensions and self.plan.limit and not self.plan.limit_per)
 
-    @property
-    def _ranked_by(self) -> str:
-        return self.plan.order.by if self.plan.order else self._measures()[0]
-
-    def _measures(self) -> list[str]:
-        return [c.name for c in self._group_columns() if c.kind == "metric"]
-
     def _after(self, outputs: set[str], ranked: bool) -> Iterable[Expr]:
         if self.plan.series_change and self.plan.period and self.plan.grain:
             yield sql(f"{self.plan.grain.value} >= {literal_date(self.plan.period.start)}")
@@ -334,28 +304,17 @@ class _Compiler:
                     yield known
         for threshold in self.plan.having:
             if threshold.of != "row":
-                yield conditions.compared(exp.column(self._threshold_column(threshold)), threshold)
+                yield conditions.compared(exp.column(self.heads.threshold(threshold)), threshold)
         if self._top_series and self.plan.limit:
             direction = "DESC" if self._descending else "ASC"
             names = ", ".join(_q(n) for n in self.plan.dimensions)
             filled = " AND ".join(f"{_q(n)} IS NOT NULL" for n in self.plan.dimensions)
             inner = (
                 f"SELECT {names} FROM measured WHERE {filled} GROUP BY {names} "
-                f"ORDER BY SUM({_q(self._ranked_by)}) {direction} LIMIT {self.plan.limit}"
+                f"ORDER BY SUM({_q(self.heads.ranked_by)}) {direction} LIMIT {self.plan.limit}"
             )
             left = names if len(self.plan.dimensions) == 1 else f"({names})"
             yield sql(f"{left} IN ({inner})")
-
-    def _threshold_column(self, threshold: Threshold) -> str:
-        metric = self.model.metric(threshold.metric)
-        prefix = f"{metric.column}_" if len(self.metrics) > 1 else ""
-        if threshold.of == "share":
-            return self._share_name(metric)
-        if threshold.of in ("change", "change_percent"):
-            return prefix + threshold.of
-        if self.plan.comparison or self.plan.series_change:
-            return prefix + "current"
-        return self._average_name(metric) if self.plan.average else metric.column
 
     @property
     def _descending(self) -> bool:
@@ -363,7 +322,7 @@ class _Compiler:
 
     def _limited(self, select: exp.Select) -> exp.Select:
         partition = [self.plan.limit_per] if self.plan.limit_per else []
-        if self._by_currency and self.plan.limit and not self._top_series:
+        if self.heads.by_currency and self.plan.limit and not self._top_series:
             partition.append(CURRENCY)
         if not partition or self.plan.limit is None:
             return select
@@ -376,7 +335,9 @@ class _Compiler:
         return select
 
     def _rank_order(self) -> list[Expr]:
-        keys: list[Expr] = [exp.Ordered(this=exp.column(self._ranked_by), desc=self._descending, nulls_first=False)]
+        keys: list[Expr] = [
+            exp.Ordered(this=exp.column(self.heads.ranked_by), desc=self._descending, nulls_first=False)
+        ]
         return keys + [exp.Ordered(this=exp.column(n), desc=False, nulls_first=False) for n in self.plan.dimensions]
 
     def _order(self) -> list[Expr]:
@@ -385,48 +346,10 @@ class _Compiler:
             first.append(exp.Ordered(this=exp.column(self.plan.grain.value), desc=False, nulls_first=False))
         if self.plan.limit_per:
             first.append(exp.Ordered(this=exp.column(self.plan.limit_per), desc=False, nulls_first=False))
-        if self._by_currency:  # amounts of different currencies can't be ranked against each other
+        if self.heads.by_currency:  # amounts of different currencies can't be ranked against each other
             arms = " ".join(f"WHEN '{c}' THEN {i}" for i, c in enumerate(self.catalog.currencies))
             first.append(exp.Ordered(this=sql(f"CASE {CURRENCY} {arms} END"), desc=False, nulls_first=False))
         return first + self._rank_order()
-
-    # --- what the columns mean ------------------------------------------------------------------
-
-    def _columns(self) -> list[AnswerColumn]:
-        if self.plan.count_groups:
-            return [AnswerColumn(self._counted_name, "metric", "count")]
-        return self._group_columns()
-
-    def _group_columns(self) -> list[AnswerColumn]:
-        columns = [AnswerColumn(self.plan.grain.value, "time")] if self.plan.grain else []
-        columns += [AnswerColumn(name, "dimension") for name in self.plan.dimensions]
-        if self._by_currency:
-            columns.append(AnswerColumn(CURRENCY, "dimension"))
-        for metric in self.metrics:
-            columns += self._metric_columns(metric)
-        return columns
-
-    def _unit(self, metric: Metric) -> str | None:
-        if metric.unit != "currency":
-            return metric.unit
-        if self._converted:
-            return self.plan.currency
-        if self._by_currency or CURRENCY in self.plan.dimensions:
-            return None
-        return self.catalog.currencies[0] if self.catalog.currencies else None
-
-    def _metric_columns(self, metric: Metric) -> list[AnswerColumn]:
-        unit = self._unit(metric)
-        if self.plan.comparison or self.plan.series_change:
-            names = [alias for _, alias in self._compared_columns(metric, "x", "y")]
-            units: Sequence[str | None] = (unit, unit, unit, "percent")
-            return [AnswerColumn(n, "metric", u) for n, u in zip(names, units, strict=True)]
-        if self.plan.average:
-            return [AnswerColumn(self._average_name(metric), "metric", unit)]
-        columns = [AnswerColumn(metric.column, "metric", unit)]
-        if self.plan.share and metric.additive | metric.counted:
-            columns.append(AnswerColumn(self._share_name(metric), "metric", "percent"))
-        return columns
 
 
 def _q(name: str) -> str:

@@ -87,6 +87,8 @@ class _Story:
         label = self.metrics[0].label
         if self.plan.average:
             label = f"average {label} per {self.plan.average.value}"
+        if self.plan.cumulative:
+            label = f"cumulative {label}"
         return label[:1].upper() + label[1:]
 
     @property
@@ -147,7 +149,11 @@ class _Story:
             rows = [r for r in self.rows if r[place] is not None]
             known = [self._at(r, place) if part else self.shown(r, place) for r in rows]
             what = f"{part}, share of {self.subject.lower()}" if part else self.subject
-            yield f"{what}{self.scope}: {' and '.join(known) or 'nothing'}."
+            listed = len(self.metrics) > 1 and not part
+            others = "".join(
+                f"; {self._column(i)} {' and '.join(self.shown(r, i) for r in rows)}" for i in metrics[1:] if listed
+            )
+            yield f"{what}{self.scope}: {' and '.join(known) or 'nothing'}{others}."
         elif self._places("time") and not self._places("dimension"):
             yield from self._series(metrics[0])
         elif self.plan.dimensions or self._places("dimension"):
@@ -189,7 +195,7 @@ class _Story:
         whole = f", {total} in all" if total else ""
         first, last = self._at(self.rows[0], metric), self._at(self.rows[-1], metric)
         yield f"{self.subject} by {self._bucket_name}{self.scope}: from {first} to {last}{whole}."
-        if len(known) > 2:
+        if len(known) > 2 and not self.plan.cumulative:
             high = self._at(max(known, key=lambda r: r[metric]), metric)
             low = self._at(min(known, key=lambda r: r[metric]), metric)
             yield f"The highest was {high}, the lowest {low}."
@@ -293,7 +299,7 @@ class _Story:
         if mixed or self.truncated or self.plan.limit or not (self.metrics[0].additive) or column.unit == "percent":
             return None
         values = [row[place] for row in self.rows if row[place] is not None]
-        if self.plan.average and self.plan.grain:
+        if self.plan.cumulative or (self.plan.average and self.plan.grain):
             return None
         return figure(sum((Decimal(str(v)) for v in values), Decimal(0)), column.unit)
 

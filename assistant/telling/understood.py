@@ -44,6 +44,7 @@ def understood(plan: QueryPlan, model: SemanticModel) -> str:
 
 def _metrics(plan: QueryPlan, model: SemanticModel) -> str:
     names = " and ".join(model.metric(m).label for m in plan.metrics)
+    names = f"cumulative {names}" if plan.cumulative else names
     return f"average {names} per {plan.average.value}" if plan.average else names
 
 

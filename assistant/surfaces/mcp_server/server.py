@@ -30,13 +30,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from ulid import ULID
 
-from assistant.assistant import Watch
 from assistant.desk import facts, running
 from assistant.desk.bearer import LARGEST_BODY, Door
 from assistant.desk.desk import Desk
 from assistant.desk.rate import Rate
 from assistant.desk.tokens import Token, Tokens
 from assistant.errors import AssistantError, Refused
+from assistant.premises import Watch
 from assistant.surfaces.mcp_server.tools import INSTRUCTIONS, TOOLS
 from assistant.telling.answer_object import to_dict
 from assistant.telling.table import to_csv

@@ -20,13 +20,13 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 from ulid import ULID
 
-from assistant.assistant import Watch
 from assistant.desk import running
 from assistant.desk.bearer import Door
 from assistant.desk.desk import Desk
 from assistant.desk.rate import Rate
 from assistant.desk.tokens import Tokens
 from assistant.errors import AssistantError
+from assistant.premises import Watch
 from assistant.telling.answer_object import AnswerObject, to_dict
 from assistant.values import Answer
 

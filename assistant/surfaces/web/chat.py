@@ -19,10 +19,10 @@ from chainlit.user import PersistedUser, User
 from ulid import ULID
 
 from assistant import verifying
-from assistant.assistant import Watch
 from assistant.desk import briefing, shown
 from assistant.desk.desk import Desk
 from assistant.errors import AssistantError
+from assistant.premises import Watch
 from assistant.surfaces.web import payload
 from assistant.surfaces.web.history import History
 from assistant.surfaces.web.making import Making

@@ -14,9 +14,9 @@ import chainlit as cl
 from chainlit.utils import utc_now
 from ulid import ULID
 
-from assistant.assistant import Watch
 from assistant.desk.desk import Desk, stoppable
 from assistant.errors import EngineError
+from assistant.premises import Watch
 from assistant.surfaces.web import payload
 from assistant.values import Answer, Stage
 

@@ -1,0 +1,59 @@
+"""What only the whole message tells of a draft: how it opens, and which of its words explain each other.
+
+Knows the draft and where its words stood; attaches nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from assistant.planning.draft import Draft
+from assistant.planning.sentence import Sentence
+
+
+def open(draft: Draft, sentence: Sentence) -> None:
+    """A message that starts like a follow-up; the words themselves carry nothing else."""
+    if not sentence.spans:
+        return
+    first, last = sentence.spans[0], sentence.spans[-1]
+    if first.operator("followup", "same", "add") or (last.operator("followup") and not last.hollow):
+        draft.followup = True
+
+
+def close(draft: Draft, sentence: Sentence, metric_places: Sequence[int]) -> None:
+    """Puts right what was read before the rest of the message was known."""
+    if draft.share:
+        _sides_of_share(draft, sentence, metric_places)
+    if draft.average and draft.average_grain is None and draft.grains:
+        draft.average_grain = draft.grains.pop()  # "per month, on average"
+    if draft.grains and draft.change and not (draft.direction or draft.by_rate or draft.against):
+        draft.change = False  # "how did cost move month by month" is a series
+    if draft.analysis:
+        beside = sentence.lexicon.vocabulary.analyses[draft.analysis].beside
+        draft.unknown = [word for word in draft.unknown if word.lower() not in beside]
+    named = [e for e in draft.empties if e.names]
+    if named:  # "untagged (no squad tag)" says one thing twice
+        draft.empties = named
+
+
+def _sides_of_share(draft: Draft, sentence: Sentence, metric_places: Sequence[int]) -> None:
+    """`what share of AI spend is OpenAI`: AI is the whole, OpenAI the part."""
+    share = next(j for j, s in enumerate(sentence.spans) if s.operator("share"))
+    values = [v for v in draft.values if not v.negated]
+    copula = next(
+        (j for j in range(len(sentence.spans) - 1, share, -1) if sentence.spans[j].operator("copula")),
+        None,
+    )
+    if len(values) < 2:
+        return
+    if copula is not None and any(v.place > copula for v in values) and any(v.place < copula for v in values):
+        for value in values:
+            value.side = "part" if value.place > copula else "whole"
+    elif any(v.place < share for v in values) and any(v.place > share for v in values):
+        for value in values:
+            value.side = "part" if value.place < share else "whole"
+    else:
+        for place in metric_places:
+            if any(v.place < place for v in values) and any(v.place > place for v in values):
+                for value in values:
+                    value.side = "part" if value.place > place else "whole"

@@ -1,0 +1,221 @@
+"""Premises: what one process knows of a warehouse, and who may see and run what there.
+
+Keeps one snapshot of the warehouse's names until the next load. Knows no questions and no answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import Any
+
+from sqlglot import Expr
+
+from assistant.analysis.books import Books
+from assistant.config import Config
+from assistant.engines import duckdb_engine
+from assistant.engines.duckdb_engine import DuckDBEngine
+from assistant.engines.engine import Engine
+from assistant.errors import GuardRefusal, Refused
+from assistant.house import Warehouse, read_warehouse, user_access, visible
+from assistant.ledger import allowances
+from assistant.ledger.budget import Limit
+from assistant.ledger.drawer import Drawer
+from assistant.ledger.saved import Saved
+from assistant.ledger.spend import Who
+from assistant.semantics import model, verified, vocabulary
+from assistant.semantics.catalog import Reader
+from assistant.semantics.lexicon import Lexicon
+from assistant.semantics.model import SemanticModel
+from assistant.semantics.verified import Verified
+from assistant.sql import compile as sql_compile
+from assistant.sql import guard, lints, policy, roles, scan
+from assistant.sql.roles import Roles
+from assistant.sql.scan import Scan
+from assistant.values import Access, AnswerColumn, CheckedQuery, Limits, Lint, QueryPlan, Rows, Stage
+
+Watch = Callable[[Stage, Any], None]
+
+
+def unseen(stage: Stage, value: Any) -> None:
+    """A Watch that looks away."""
+
+
+class Premises:
+    """One warehouse file, its definitions, and what each user may see of it. Threads may share it."""
+
+    def __init__(self, config: Config, engine: Engine | None = None) -> None:
+        self.config = config
+        self.limits = Limits(seconds=config.query_seconds, memory_mb=config.query_memory_mb)
+        self.engine: Engine = engine or DuckDBEngine(config.warehouse, self.limits)
+        self.saved = Saved(config.ledger_path)
+        self._warehouse: Warehouse | None = None
+        self._accesses: dict[tuple[str, str | None], Access] = {}
+        self._lexicons: dict[tuple[Any, ...], Lexicon] = {}
+        self._sizes: dict[tuple[str, str | None, str], int] = {}
+
+    # --- what is known --------------------------------------------------------------------------------
+
+    @cached_property
+    def vocabulary(self) -> vocabulary.Vocabulary:
+        return vocabulary.read(self.config.schemas)
+
+    @cached_property
+    def schema(self) -> SemanticModel:
+        return model.read(self.config.schemas)
+
+    @cached_property
+    def verified(self) -> dict[tuple[str, ...], Verified]:
+        return verified.read(self.config.schemas)
+
+    def known(self, question: str) -> Verified | None:
+        """The verified query of these words: what this company's analysts saved last, else the one in schemas/."""
+        words = verified.normal(question)
+        entry = self.saved.find(words)
+        if entry is None:
+            return self.verified.get(words)
+        return Verified(entry.question, entry.sql, entry.by, entry.on) if entry.sql else None
+
+    @cached_property
+    def roles(self) -> Roles:
+        return roles.read(self.config.schemas)
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The current version's names; read anew when a load has published another."""
+        version = duckdb_engine.file_version(self.config.warehouse)
+        if self._warehouse is None or self._warehouse.version != version:
+            if isinstance(self.engine, DuckDBEngine):
+                self.engine.close()  # DuckDB hands out the old file again while this process holds it open
+            with self.reading() as reader:
+                self._warehouse = read_warehouse(reader, self.schema, self.vocabulary, version)
+            self._accesses.clear()
+            self._lexicons.clear()
+            self._sizes.clear()
+        return self._warehouse
+
+    @contextmanager
+    def reading(self) -> Iterator[Reader]:
+        """Runs trusted SQL of ours, past every policy: for what the warehouse knows of itself."""
+        connection = duckdb_engine.open_locked(self.config.warehouse, self.limits)
+        try:
+            yield lambda text: connection.cursor().execute(text).fetchall()
+        finally:
+            connection.close()
+
+    def access(self, user: str | None, readers: Sequence[str] = ()) -> Access:
+        """What this user, and every one of the readers too, may see.
+
+        Raises Refused for one that is not listed, or whose policy can't be read.
+        """
+        if readers:
+            return policy.intersection([self.access(one) for one in dict.fromkeys((user, *readers))])
+        house = self.warehouse
+        key = (house.catalog.data_version, user)
+        if key not in self._accesses:
+            self._accesses[key] = user_access(user, house, self.limits, self.roles)
+        return self._accesses[key]
+
+    def books(self, user: str | None, today: date | None = None, readers: Sequence[str] = ()) -> Books:
+        """What an analysis reads with, as this user. Raises Refused for a user that is not listed."""
+        house, access = self.warehouse, self.access(user, readers)
+        return Books(
+            house=house,
+            access=access,
+            engine=lambda checked: self.engine.run(checked, owner=user),
+            today=today or datetime.now(UTC).date(),
+            schemas=self.config.schemas,
+            drawer=Drawer(self.config.ledger_path),
+            people=self.roles.people,
+            fiscal=self.vocabulary.calendar.fiscal_start,
+            ledger=self.config.ledger_path,
+        )
+
+    def lexicon(self, house: Warehouse, access: Access) -> Lexicon:
+        """The words that whoever sees this much knows, kept until the next load."""
+        seen = ((t.name, t.predicate, t.columns, tuple(sorted(t.masks.items()))) for t in access.tables.values())
+        key = (house.catalog.data_version, access.note is None, *seen)
+        if key not in self._lexicons:
+            self._lexicons[key] = visible(house, access, self.run_sql)
+        return self._lexicons[key]
+
+    def people(self) -> dict[str, str | None]:
+        """Listed user → their team."""
+        listed = self.warehouse.catalog.small.get("users", ())
+        return {str(r["user"]): str(r["team"]) if r.get("team") else None for r in listed}
+
+    def team(self, user: str) -> str | None:
+        return self.people().get(user)
+
+    def allowances(self, who: Who) -> tuple[Limit, ...]:
+        """The limits that the loaded token_allowances set this user and team in the running month."""
+        operator = self.access(None)
+        return allowances.of(who, tuple(operator.tables), lambda text: self.run_sql(text, operator).rows)
+
+    # --- what runs ------------------------------------------------------------------------------------
+
+    def compiled(self, plan: QueryPlan, house: Warehouse) -> sql_compile.Statement:
+        return sql_compile.compile(plan, house.model, house.catalog, self.vocabulary.calendar.fiscal_start)
+
+    def run_plan(self, plan: QueryPlan, house: Warehouse, access: Access) -> tuple[Sequence[AnswerColumn], Rows]:
+        statement = self.compiled(plan, house)
+        return statement.columns, self.engine.run(check_planned(statement.tree, access))
+
+    def run_sql(self, text: str, access: Access) -> Rows:
+        return self.engine.run(guard.check(text, access))
+
+    def check(self, text: str, user: str | None = None, readers: Sequence[str] = ()) -> CheckedQuery:
+        """Only validates, with FinOps lints as warnings. Raises GuardRefusal."""
+        access = self.access(user, readers)
+        checked = guard.check(text, access)
+        found = lints.find(text, len(self.warehouse.catalog.currencies))
+        return replace(checked, warnings=(*found, *of_people(checked, access)))
+
+    def estimate(self, checked: CheckedQuery, user: str | None = None) -> Scan:
+        """What the statement is going to read, estimated from the rows that the user sees."""
+        house, access = self.warehouse, self.access(user)
+        return scan.estimate(checked, access, {name: self._table(name, house, access) for name in checked.tables})
+
+    def _table(self, name: str, house: Warehouse, access: Access) -> scan.Table:
+        key = (house.catalog.data_version, access.tables[name].predicate, name)
+        if key not in self._sizes:
+            self._sizes[key] = int(self.run_sql(f"SELECT count(*) FROM {name}", access).rows[0][0])
+        dataset = next((d for d in house.model.datasets.values() if d.loaded_from == name), None)
+        return scan.Table(self._sizes[key], dataset.time if dataset else None, house.catalog.days.get(name))
+
+    def run(
+        self, text: str, user: str | None = None, readers: Sequence[str] = (), watch: Watch = unseen
+    ) -> tuple[CheckedQuery, Rows]:
+        """Validates, applies the row policy of the user and the readers, runs."""
+        checked = self.check(text, user, readers)
+        watch("checked", checked)
+        rows = self.engine.run(checked, owner=user)
+        watch("ran", rows)
+        return checked, rows
+
+
+def check_planned(tree: Expr, access: Access) -> CheckedQuery:
+    """The guard's word on our own statement; a place in SQL that nobody wrote would help nobody."""
+    try:
+        return guard.check(tree, access)
+    except GuardRefusal as refusal:
+        raise Refused(f"{refusal.message}.") from None
+
+
+def of_people(checked: CheckedQuery, access: Access) -> tuple[Lint, ...]:
+    """A warning where a statement reads a column that shows people as one group: counts take it for one person."""
+    read = sorted(access.masked & set(checked.columns))
+    message = "shows individuals that your role may not see as one group, and counts them as one"
+    return tuple(Lint("individuals", f"{name} {message}.") for name in read)
+
+
+def check_written(text: str, access: Access, house: Warehouse) -> CheckedQuery:
+    """A model's own statement: what the guard passes, unless it adds up currencies. Raises GuardRefusal."""
+    checked = guard.check(text, access)
+    mixed = next((w for w in lints.find(text, len(house.catalog.currencies)) if w.rule == "mixed currencies"), None)
+    if mixed is not None:
+        raise GuardRefusal(mixed.rule, mixed.message.removesuffix("."))
+    return checked
