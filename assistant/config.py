@@ -22,6 +22,7 @@ class Config(BaseSettings):
     ledger_url: SecretStr | None = Field(None, description="The ledger in PostgreSQL: postgresql://user@host/name.")
     audit_days: int | None = Field(None, ge=1, description="Answers older than this are removed; kept when absent.")
     audit_rows: int = Field(200, ge=0, le=10_000, description="Rows kept of an answer; its digest is of all.")
+    verified_days: int = Field(365, ge=1, description="Saved queries are verified this long; then they are renewed.")
     reporting_currency: str | None = Field(None, description="Total in this currency when fx_rates allow it.")
     query_seconds: float = Field(30.0, description="A statement is stopped after this many seconds.")
     query_memory_mb: int = Field(2048, description="Memory one statement may use.")

@@ -24,18 +24,18 @@ class Ledger:
     """
 
     def __init__(self, store: Store, keep_days: int | None = None, keep_rows: int = receipts.MOST_ROWS) -> None:
-        self._store = store
+        self.store = store
         self._keep_days, self._keep_rows = keep_days, keep_rows
         self._pruned_on: date | None = None
         self._memory: dict[tuple[str, str | None], QueryPlan] = {}
         self.problem: str | None = None
 
     def close(self) -> None:
-        self._store.close()
+        self.store.close()
 
     def _run(self, statement: str, **values: Any) -> list[dict[str, Any]]:
         try:
-            with self._store.transaction() as run:
+            with self.store.transaction() as run:
                 return run(statement, **values)
         except LedgerError as error:
             self.problem = str(error)
@@ -43,7 +43,7 @@ class Ledger:
 
     def _insert(self, table: str, row: dict[str, Any]) -> bool:
         try:
-            with self._store.transaction() as run:
+            with self.store.transaction() as run:
                 insert(run, table, row)
         except LedgerError as error:
             self.problem = str(error)
@@ -58,7 +58,7 @@ class Ledger:
         record = receipts.record(answer, surface, data_version, receipt, self._keep_rows)
         try:
             self._prune()
-            with self._store.transaction() as run:
+            with self.store.transaction() as run:
                 chain.append(run, record)
         except LedgerError as error:
             self.problem = str(error)
@@ -67,7 +67,7 @@ class Ledger:
         now = datetime.now(UTC)
         if self._keep_days is not None and self._pruned_on != now.date():
             self._pruned_on = now.date()
-            chain.prune(self._store, (now - timedelta(days=self._keep_days)).isoformat(timespec="milliseconds"))
+            chain.prune(self.store, (now - timedelta(days=self._keep_days)).isoformat(timespec="milliseconds"))
 
     def judge(self, answer_id: str, user: str | None, helpful: bool, reason: str = "") -> bool:
         """Keeps what a user thinks of an answer that was given to them; False when it was not."""
@@ -95,7 +95,7 @@ class Ledger:
 
         Raises LedgerError.
         """
-        with self._store.transaction() as run:
+        with self.store.transaction() as run:
             return run(
                 "SELECT substr(a.at, 1, 7) || '-01' AS month, count(*) AS answered, "
                 "sum(CASE WHEN (SELECT f.helpful FROM feedback AS f WHERE f.answer_id = a.answer_id "
@@ -106,7 +106,7 @@ class Ledger:
 
     def planners(self, since: str, user: str | None = None) -> dict[str, int]:
         """planner → questions answered from the day `since` on, of one user or of all. Raises LedgerError."""
-        with self._store.transaction() as run:
+        with self.store.transaction() as run:
             rows = run(
                 "SELECT planner, count(*) AS answers FROM answers WHERE at >= :since AND status = 'answered' "
                 "AND (:everybody = 1 OR coalesce(\"user\", '') = :name) GROUP BY planner",

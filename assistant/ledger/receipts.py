@@ -23,18 +23,22 @@ _COLUMNS = (
     "planner", "tokens_input", "tokens_output", "cost_usd", "data_version", "answer", "error",
 )  # fmt: skip
 LISTED = ", ".join(f'"{name}"' for name in _COLUMNS)
-_JSON = ("plan", "readers", "columns", "rows")
+_JSON = ("plan", "readers", "columns", "rows", "depends")
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What an answer was made with: the policy in words, the engine, the version of schemas/, who else reads it."""
+    """What an answer was made with: the policy in words, the engine, the version of schemas/, who else reads it.
+
+    depends: each definition that it rests on → its fingerprint.
+    """
 
     policy: str | None = None
     engine: str | None = None
     definitions: str | None = None
     readers: tuple[str, ...] = ()
     today: date | None = None
+    depends: Mapping[str, str] | None = None
 
 
 NONE = Receipt()
@@ -114,6 +118,7 @@ def record(
         "policy": receipt.policy,
         "engine": receipt.engine,
         "definitions": receipt.definitions,
+        "depends": json.dumps(receipt.depends, ensure_ascii=False) if receipt.depends else None,
         "data_version": data_version,
         "columns": json.dumps([asdict(c) for c in answer.columns], ensure_ascii=False) if answer.columns else None,
         "rows": _kept_rows(answer.rows, most_rows) if answer.status == "answered" else None,

@@ -15,6 +15,7 @@ import click
 from assistant.config import Config
 from assistant.errors import AssistantError, LoadError
 from assistant.house import check_policies
+from assistant.surfaces.cli import standing
 from assistant.telling.table import plain
 from assistant.warehouse import demo as demo_company
 from assistant.warehouse import load as loader
@@ -36,6 +37,7 @@ def load(config: Config, paths: tuple[str, ...], table: str | None, replace: boo
         click.echo(json.dumps(report.to_dict(), ensure_ascii=False))
     else:
         _draw(report, config.warehouse)
+    standing.after_load(config)
     return 0
 
 

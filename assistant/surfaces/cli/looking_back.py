@@ -12,7 +12,7 @@ from assistant.surfaces.cli.options import DATE, MONTH, configuration, first_day
 
 
 @click.command()
-@click.argument("what", required=False, metavar="[ANSWER_ID | search | verify | export | replay]")
+@click.argument("what", required=False, metavar="[ANSWER_ID | search | verify | export | replay | recall]")
 @click.argument("about", required=False, metavar="[WORD | ANSWER_ID]")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.option("--user", help="Only answers to this person.")
@@ -22,6 +22,7 @@ from assistant.surfaces.cli.options import DATE, MONTH, configuration, first_day
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many are listed.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Where export writes its JSON Lines.")
 @click.option("--seen", help="verify: a hash noted earlier that must still be in the chain.")
+@click.option("--notify", is_flag=True, help="recall: tell their readers, once, and keep the cases.")
 @warehouse_option
 def audit(
     what: str | None,
@@ -34,13 +35,15 @@ def audit(
     limit: int,
     out: Path | None,
     seen: str | None,
+    notify: bool,
     warehouse: Path | None,
 ) -> None:
     """The answers given; one of them whole. Example: askcost audit 01KXYZ…
 
     search WORD: those with it in question, reading or answer; --user, --metric, --since narrow it. verify: whether the
     record is as it was written. export: all of it as JSON Lines. replay ANSWER_ID: run it again as its asker, and say
-    what changed. Example: askcost audit replay 01KXYZ…
+    what changed. recall: the earlier answers that a corrected definition, allocation rule, verified query or bill
+    touched, with old and new figures. Example: askcost audit recall --since 2026-10-01 --notify
     """
     from assistant.ledger.search import Sought
     from assistant.surfaces.cli import auditing
@@ -55,6 +58,10 @@ def audit(
     sought = Sought(user, word, metric, since.date() if since else None)
     if about is not None:
         sys.exit(auditing.replay(config, about, "json" if as_json else None))
+    if what == "recall":
+        from assistant.surfaces.cli import recalling
+
+        sys.exit(recalling.run(config, sought, notify, as_json))
     if what == "verify":
         sys.exit(auditing.verify(config, seen, as_json))
     if what == "export":
@@ -75,4 +82,36 @@ def tie_out(month: datetime | None, user: str | None, shape: str | None, warehou
     reports.show(analysis.report(reports.books(configuration(warehouse), user), first_day(month)), shape)
 
 
-COMMANDS = (audit, tie_out)
+@click.command()
+@click.argument("what", type=click.Choice(["list", "test", "renew", "withdraw"]), default="list")
+@click.argument("question", required=False)
+@click.option("--until", type=DATE, help="renew: the last day that it holds; the setting's days from now when absent.")
+@click.option("--owner", help="renew: who answers for it from now on.")
+@click.option("--user", help="As this user, whose role must verify.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@warehouse_option
+def verified(
+    what: str,
+    question: str | None,
+    until: datetime | None,
+    owner: str | None,
+    user: str | None,
+    as_json: bool,
+    warehouse: Path | None,
+) -> None:
+    """Verified queries: owner, last day, whether each still runs. Example: askcost verified test.
+
+    test: exit code 1 when a verified query, or a recalled case, does not hold. Example: askcost verified renew
+    "cost of AWS in September 2026" --until 2027-12-31 --owner ana
+    """
+    from assistant.surfaces.cli import standing
+
+    config = configuration(warehouse)
+    if what in ("renew", "withdraw"):
+        if question is None:
+            raise click.UsageError(f"write: askcost verified {what} QUESTION.")
+        sys.exit(standing.decide(config, what, question, until.date() if until else None, owner, user))
+    sys.exit(standing.listed(config, as_json) if what == "list" else standing.test(config))
+
+
+COMMANDS = (audit, tie_out, verified)
