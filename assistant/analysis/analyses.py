@@ -20,6 +20,7 @@ ANALYSES = {
     "estimate": ("estimates", "answer"),
     "forecast": ("forecasts", "answer"),
     "sci": ("carbon", "answer_sci"),
+    "tie_out": ("tie_out", "answer"),
     "token_kinds": ("token_kinds", "answer"),
     "training_runs": ("training_runs", "answer"),
     "unit_cost_change": ("unit_costs", "answer"),
