@@ -277,8 +277,8 @@ def _records(found: Sequence[tuple[str, str | None, Forecast]], subject: Subject
         percent, held, months = record
         name = f"{value}, " if value else ""
         notes.append(
-            f"{name}{one.end - timedelta(days=1)}, {unit}: with {(one.end - one.as_of).days - 1} days to go, give or take two, this "
-            f"forecast was within {percent:.0f} % in {held} of {months} earlier periods."
+            f"{name}{one.end - timedelta(days=1)}, {unit}: with {(one.end - one.as_of).days - 1} days to go, give or take "
+            f"two, this forecast was within {percent:.0f} % in {held} of {months} earlier periods."
         )
     return notes
 

@@ -71,12 +71,15 @@ _ALERTS = (
       rule TEXT NOT NULL, occurrence TEXT NOT NULL, attempt BIGINT NOT NULL, at TEXT NOT NULL, outcome TEXT NOT NULL,
       error TEXT, PRIMARY KEY (rule, occurrence, attempt))""",
 )
+# What an answer rests on: definition → fingerprint, as JSON.
+_DEPENDS = ("ALTER TABLE answers ADD COLUMN depends TEXT",)
 # What each step says, and the tables that nobody may change from then on.
 STEPS = (
     (_FIRST, ("answers", "model_calls", "reservations", "grants", "plans")),
     (_FEEDBACK, ("feedback",)),
     (_CHAIN, ("pruned",)),
     (_ALERTS, ("alert_rules", "alert_decisions", "alert_firings", "alert_outcomes")),
+    (_DEPENDS, ()),
 )
 
 
