@@ -16,7 +16,7 @@ import click
 
 from assistant.errors import AssistantError, Clarify
 from assistant.surfaces.cli import alert, keeping, looking_back, metering, money, outlook, programs
-from assistant.surfaces.cli.options import DATE, configuration, warehouse_option
+from assistant.surfaces.cli.options import DATE, configuration, engine_option, warehouse_option
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -63,6 +63,7 @@ def main() -> None:
 @click.option("--batch", type=click.Path(path_type=Path, dir_okay=False), help="JSON Lines of questions.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Where --batch writes its answers.")
 @warehouse_option
+@engine_option
 def ask(
     question: str | None,
     as_json: bool,
@@ -106,6 +107,7 @@ def ask(
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--batch", type=click.Path(path_type=Path, dir_okay=False), help="JSON Lines of statements.")
 @warehouse_option
+@engine_option
 def sql(
     user: str | None,
     as_json: bool,
@@ -141,6 +143,16 @@ def load(paths: tuple[str, ...], table: str | None, replace: bool, as_json: bool
     from assistant.surfaces.cli import loading
 
     sys.exit(loading.load(configuration(warehouse), paths, table, replace, as_json))
+
+
+@main.command()
+@click.option("--to", type=click.Path(path_type=Path, file_okay=False), help="The folder (else ASKCOST_SPARK_TABLES).")
+@warehouse_option
+def publish(to: Path | None, warehouse: Path | None) -> None:
+    """Write the warehouse as Parquet for a cluster. Example: askcost publish --to /shared/askcost."""
+    from assistant.surfaces.cli import loading
+
+    sys.exit(loading.publish(configuration(warehouse), to))
 
 
 @main.command()
@@ -234,6 +246,7 @@ def spend(
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="The port.")
 @click.option("--today", type=DATE, help="The day that “today” means.")
 @warehouse_option
+@engine_option
 def serve(host: str, port: int, today: datetime | None, warehouse: Path | None) -> None:
     """Open the web chat. Example: askcost serve --port 8080."""
     from assistant.surfaces.cli import serving
@@ -262,6 +275,7 @@ def demo_model(port: int, warehouse: Path | None) -> None:
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="The port, with --http.")
 @click.option("--today", type=DATE, help="The day that “today” means.")
 @warehouse_option
+@engine_option
 def slack(http: bool, host: str, port: int, today: datetime | None, warehouse: Path | None) -> None:
     """Run the Slack bot. Example: askcost slack."""
     from assistant.surfaces.cli import slacking
@@ -287,6 +301,31 @@ def doctor(warehouse: Path | None) -> None:
     from assistant.surfaces.cli import doctoring
 
     sys.exit(doctoring.examine(configuration(warehouse)))
+
+
+@main.group()
+def warehouse() -> None:
+    """What is kept to answer fast. Example: askcost warehouse advise."""
+
+
+@warehouse.command(name="rollups")
+@warehouse_option
+def warehouse_rollups(warehouse: Path | None) -> None:
+    """The sums that are kept beside the tables. Example: askcost warehouse rollups."""
+    from assistant.surfaces.cli import storing
+
+    sys.exit(storing.rollups(configuration(warehouse)))
+
+
+@warehouse.command(name="advise")
+@click.option("--days", type=click.IntRange(1), default=90, show_default=True, help="How far back to look.")
+@click.option("--add", is_flag=True, help="Keep the proposed rollups from now on.")
+@warehouse_option
+def warehouse_advise(days: int, add: bool, warehouse: Path | None) -> None:
+    """Rollups that the questions asked so far would be answered from. Example: askcost warehouse advise --add."""
+    from assistant.surfaces.cli import storing
+
+    sys.exit(storing.advise(configuration(warehouse), days, add))
 
 
 COMMANDS = (

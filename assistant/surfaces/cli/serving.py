@@ -34,7 +34,7 @@ def serve(config: Config, host: str = "127.0.0.1", port: int = 8000, today: date
     if find_spec("chainlit") is None:
         raise AssistantError("The web chat is not installed; `pip install 'askcost[web]'` adds it.")
     check_free(host, port)
-    if not config.warehouse.exists():
+    if config.engine == "duckdb" and not config.warehouse.exists():
         click.echo(f"There is no warehouse at {config.warehouse} yet; building the demo company first.")
         loading.demo(config, 500_000, None, 7)
     # After its own farewell uvicorn sends itself the signal again; this lets what follows still happen.
@@ -110,13 +110,12 @@ def listen(config: Config, settings: WebSettings, host: str, port: int, today: d
     from assistant.assistant import Assistant
     from assistant.desk import briefing
     from assistant.desk.desk import Desk, StoppableEngine
-    from assistant.engines.sandbox import Sandbox
+    from assistant.engine_room import WORKERS, open_engine
+    from assistant.surfaces.cli.readers import channel_readers
     from assistant.surfaces.web import logs
     from assistant.surfaces.web.page import application
-    from assistant.values import Limits
 
-    limits = Limits(seconds=config.query_seconds, memory_mb=config.query_memory_mb)
-    engine = StoppableEngine(Sandbox(config.warehouse, limits))
+    engine = StoppableEngine(open_engine(config, WORKERS))
     assistant = Assistant(config, engine=engine, surface="web")
     programs = Assistant(config, engine=engine, surface="api", desk=assistant.desk)
     try:
@@ -127,6 +126,7 @@ def listen(config: Config, settings: WebSettings, host: str, port: int, today: d
             host in LOOPBACK and settings.sign_in == "none",  # else a proxy brings others
             lambda: engine.running,
             lambda: setattr(server, "should_exit", True),
+            channel_readers(assistant),
         )
         server = uvicorn.Server(
             uvicorn.Config(
