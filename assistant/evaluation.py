@@ -1,7 +1,7 @@
 """Question files with the right answers, and the score of an Assistant on them.
 
-An item: id, question, today, expect (answered | clarify | refused | either | any: not scored), sql (check SQL), ordered,
-period, compare (the columns that count), thread, user; columns and rows in place of what the SQL gives.
+An item: id, question, today, expect (answered | clarify | refused | either | any: not scored), sql (check SQL),
+ordered, period, compare (the columns that count), thread, user; columns and rows in place of what the SQL gives.
 tests/corpus/README.md describes the format and the comparison.
 """
 
