@@ -1,8 +1,8 @@
 """Question files with the right answers, and the score of an Assistant on them.
 
-An item: id, question, today, expect (answered | clarify | refused | either), sql (check SQL), ordered, period,
-compare (the columns that count), thread, user; columns and rows in place of what the SQL gives; plan (as the audit
-keeps it). tests/corpus/README.md describes the format and the comparison.
+An item: id, question, today, expect (answered | clarify | refused | either | any: not scored), sql (check SQL),
+ordered, period, compare (the columns that count), thread, user; columns and rows in place of what the SQL gives; plan
+(as the audit keeps it). tests/corpus/README.md describes the format and the comparison.
 """
 
 from __future__ import annotations
