@@ -17,7 +17,6 @@ from ulid import ULID
 
 from assistant.analysis import analyses, people
 from assistant.config import Config
-from assistant.engines import duckdb_engine
 from assistant.engines.engine import Engine
 from assistant.errors import AssistantError, Clarify, LedgerError, Refused
 from assistant.house import Warehouse, freshness
@@ -30,7 +29,16 @@ from assistant.planning.completion import Statement
 from assistant.planning.local import Context, Run
 from assistant.planning.meter import Desk, Meter, Unavailable
 from assistant.planning.routing import Route
-from assistant.premises import Premises, Watch, check_planned, check_written, of_people, unseen
+from assistant.premises import (
+    Premises,
+    Watch,
+    check_planned,
+    check_written,
+    confirmed,
+    of_people,
+    unconfirmed,
+    unseen,
+)
 from assistant.semantics.words import compact
 from assistant.sql import compile as sql_compile
 from assistant.sql import guard, lints, shape
@@ -80,6 +88,7 @@ class Assistant(Premises):
         started = time.perf_counter()
         answer_id = str(ULID())
         thread = question.thread
+        question = self._with_consent(question)
         try:
             whole, notes = self._completed(question)
             answer = self._answer(whole, answer_id, watch)
@@ -105,6 +114,14 @@ class Assistant(Premises):
             answer = self._billed(answer, self.desk)
         self.record(answer, question.today, question.readers)
         return answer
+
+    def _with_consent(self, question: Question) -> Question:
+        """The question without the words that confirm its cost; these alone mean the one that was asked back last."""
+        if not confirmed(question.text):
+            return question
+        text = unconfirmed(question.text).strip()
+        asked = text or self.ledger.asked_back(question.thread, question.user, bool(question.readers))
+        return replace(question, text=asked or question.text, confirmed=bool(asked))
 
     def _completed(self, question: Question) -> tuple[Question, tuple[str, ...]]:
         """A reply to what was asked back, as the question that it completes; any other question as it is."""
@@ -147,7 +164,7 @@ class Assistant(Premises):
                 policy = self.access(answer.user, readers).note
         receipt = Receipt(
             policy=policy,
-            engine=duckdb_engine.NAME if self.engine.dialect == "duckdb" else self.engine.dialect,
+            engine=self.engine.name,
             definitions=definitions,
             readers=readers,
             today=today or datetime.now(UTC).date(),
@@ -222,7 +239,7 @@ class Assistant(Premises):
         checked = check_planned(statement.tree, people.open_to(reading.plan, house.model, access))
         clock.lap("guard")
         watch("checked", checked)
-        rows = self.engine.run(checked, owner=question.user)
+        rows = self.execute(checked, access, question.user, question.confirmed)
         rows, notes = self._grouped(reading.plan, statement.columns, rows, house, access)
         reading = replace(reading, assumptions=(*reading.assumptions, *notes))
         clock.lap("execute")
@@ -237,7 +254,7 @@ class Assistant(Premises):
         """The report of an analysis: more than one statement, each through the guard."""
         plan = reading.plan
         shape.check(plan, self.warehouse.model)
-        books = self.books(question.user, question.today, question.readers)
+        books = self.books(question.user, question.today, question.readers, question.confirmed)
         found = analyses.answer(plan, books)
         clock.lap("execute")
         sql = ";\n\n".join(books.statements)
@@ -278,7 +295,7 @@ class Assistant(Premises):
         """The rows of a statement that somebody wrote, with its lints."""
         watch("sql", checked.sql)
         watch("checked", checked)
-        rows = self.engine.run(checked, owner=question.user)
+        rows = self.execute(checked, access, question.user, question.confirmed)
         clock.lap("execute")
         watch("ran", rows)
         warnings = (*lints.find(checked.sql, len(house.catalog.currencies)), *of_people(checked, access))

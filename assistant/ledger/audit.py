@@ -132,6 +132,15 @@ class Ledger:
         )
         return QueryPlan.model_validate_json(rows[0]["plan"]) if rows else None
 
+    def statements(self, since: str) -> list[tuple[str, str | None, int]]:
+        """(SQL, user, how often) of what was answered from the day `since` on, the most frequent first."""
+        rows = self._run(
+            "SELECT sql, \"user\" AS name, count(*) AS times FROM answers WHERE at >= :since AND status = 'answered' "
+            'AND sql IS NOT NULL GROUP BY sql, "user" ORDER BY times DESC, sql',
+            since=since,
+        )
+        return [(row["sql"], row["name"], int(row["times"])) for row in rows]
+
     def asked_back(self, thread: str | None, user: str | None, shared: bool = False) -> str | None:
         """The thread's last question, when it was answered with a question."""
         if not thread:

@@ -299,6 +299,12 @@ class _Attacher:
         return True
 
     def _empty(self, i: int, span: Span, filled: bool) -> bool:
+        follows = self.sentence.spans[i + 1] if i + 1 < len(self.sentence.spans) else None
+        plain = not filled and {"no", "without"} & set(span.words)
+        if plain and follows is not None and follows.hits and not follows.of("dimension"):
+            self._settle()
+            self.negating, self.readmitting = span.text, False  # "no tax"
+            return True
         filled = filled != bool(self.negating)
         self.negating = ""
         j = self.sentence.after(i)

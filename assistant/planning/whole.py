@@ -26,6 +26,8 @@ def close(draft: Draft, sentence: Sentence, metric_places: Sequence[int]) -> Non
     said = {word for span in sentence.spans for word in span.words}
     if said & set(sentence.lexicon.vocabulary.pronouns):
         draft.refers = True  # "how many tokens did they use": those of the question before
+    if draft.change and not draft.which and _between(draft, sentence):
+        draft.change, draft.direction, draft.compare = False, None, True
     if draft.direction and _narrows(draft, sentence):
         draft.which = True
     if draft.share:
@@ -40,6 +42,14 @@ def close(draft: Draft, sentence: Sentence, metric_places: Sequence[int]) -> Non
     named = [e for e in draft.empties if e.names]
     if named:  # "untagged (no squad tag)" says one thing twice
         draft.empties = named
+
+
+def _between(draft: Draft, sentence: Sentence) -> bool:
+    """`do we spend more on AWS or Azure`: two names are set against each other, not two periods."""
+    return any(
+        two.joined and any("or" in s.words for s in sentence.spans[one.place : two.place])
+        for one, two in pairwise(draft.values)
+    ) and not any(t.versus for t in draft.times)
 
 
 def _narrows(draft: Draft, sentence: Sentence) -> bool:
@@ -60,7 +70,13 @@ def _sides_of_share(draft: Draft, sentence: Sentence, metric_places: Sequence[in
         (j for j in range(len(sentence.spans) - 1, share, -1) if sentence.spans[j].operator("copula")),
         None,
     )
+    if len(values) == 1 and values[0].place == share - 1 and "total" in sentence.spans[share].words:
+        values[0].side = "part"  # "AI share of total per team": of each team's total
     if len(values) < 2:
+        return
+    if sentence.spans[share].words[-1] == "of" and values[0].place == share + 1 and not any(v.joined for v in values):
+        for value in values:
+            value.side = "whole" if value is values[0] else "part"  # "percent of AWS in production"
         return
     if copula is not None and any(v.place > copula for v in values) and any(v.place < copula for v in values):
         for value in values:
