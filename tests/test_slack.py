@@ -268,9 +268,7 @@ async def test_feedback_is_kept(once: Once, tmp_path: Path) -> None:
 # --- what the documentation shows ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", ["slack-answer.json", "slack-clarify.json", "slack-alert.json", "slack-anomalies.json"]
-)
+@pytest.mark.parametrize("name", ["answer", "clarify", "alert", "anomalies"])
 def test_the_examples_in_docs_are_blocks_that_slack_takes(name: str) -> None:
     content = json.loads((DOCS / f"slack-{name}.json").read_text(encoding="utf-8"))
     validate(content["blocks"], 50)
