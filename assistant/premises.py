@@ -6,20 +6,19 @@ Keeps one snapshot of the warehouse's names until the next load. Knows no questi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 from sqlglot import Expr
 
 from assistant.analysis.books import Books
 from assistant.config import Config
-from assistant.engines import duckdb_engine
+from assistant.engine_room import limits_of, open_engine
 from assistant.engines.cached import Cached
-from assistant.engines.duckdb_engine import DuckDBEngine
 from assistant.engines.engine import Engine
 from assistant.errors import Clarify, GuardRefusal, Refused
 from assistant.house import Warehouse, read_warehouse, user_access, visible
@@ -37,7 +36,7 @@ from assistant.sql import compile as sql_compile
 from assistant.sql import guard, lints, policy, roles, scan
 from assistant.sql.roles import Roles
 from assistant.sql.scan import Scan
-from assistant.values import Access, AnswerColumn, CheckedQuery, Limits, Lint, QueryPlan, Rows, Stage
+from assistant.values import Access, AnswerColumn, CheckedQuery, Lint, QueryPlan, Rows, Stage
 
 ANYWAY = "run it anyway"
 _CONFIRMED = re.compile(rf"(?:^|[\s,.;:–—-]+|[\s;]*/\*\s*){ANYWAY}[\s.!]*(?:\*/\s*)?$", re.IGNORECASE)
@@ -53,8 +52,8 @@ class Premises:
 
     def __init__(self, config: Config, engine: Engine | None = None) -> None:
         self.config = config
-        self.limits = Limits(seconds=config.query_seconds, memory_mb=config.query_memory_mb)
-        self.engine: Engine = engine or DuckDBEngine(config.warehouse, self.limits)
+        self.limits = limits_of(config)
+        self.engine: Engine = engine or open_engine(config)
         self.results = _caching(self.engine, config)
         self.saved = Saved(config.ledger_path)
         self._warehouse: Warehouse | None = None
@@ -91,25 +90,18 @@ class Premises:
     @property
     def warehouse(self) -> Warehouse:
         """The current version's names; read anew when a load has published another."""
-        version = duckdb_engine.file_version(self.config.warehouse)
+        version = self.engine.version()
         if self._warehouse is None or self._warehouse.version != version:
-            if isinstance(self.engine, DuckDBEngine):
-                self.engine.close()  # DuckDB hands out the old file again while this process holds it open
-            with self.reading() as reader:
+            with self.engine.reading() as reader:
                 self._warehouse = read_warehouse(reader, self.schema, self.vocabulary, version)
             self._accesses.clear()
             self._lexicons.clear()
             self._sizes.clear()
         return self._warehouse
 
-    @contextmanager
-    def reading(self) -> Iterator[Reader]:
+    def reading(self) -> AbstractContextManager[Reader]:
         """Runs trusted SQL of ours, past every policy: for what the warehouse knows of itself."""
-        connection = duckdb_engine.open_locked(self.config.warehouse, self.limits)
-        try:
-            yield lambda text: connection.cursor().execute(text).fetchall()
-        finally:
-            connection.close()
+        return self.engine.reading()
 
     def access(self, user: str | None, readers: Sequence[str] = ()) -> Access:
         """What this user, and every one of the readers too, may see.
@@ -227,10 +219,7 @@ class Premises:
 
 def _caching(engine: Engine, config: Config) -> Engine:
     """The engine, behind the results that are kept on disk, if any are."""
-    if not config.result_cache_mb or engine.dialect != "duckdb":
-        return engine
-    version = partial(duckdb_engine.file_version, config.warehouse)
-    return Cached(engine, config.results_path, version, config.result_cache_mb)
+    return Cached(engine, config.results_path, config.result_cache_mb) if config.result_cache_mb else engine
 
 
 def without_rollups(access: Access) -> Access:

@@ -222,8 +222,9 @@ class Lint:
 class CheckedQuery:
     """A statement that passed the guard. Only `executable` is ever run.
 
-    sql: the readable statement as asked; executable: regenerated, quoted, policies injected, and where `rollups`
-    (their names) has some, reading these; whole: the executable that reads the tables themselves.
+    sql: the readable statement as asked; executable: regenerated, quoted, policies injected, in DuckDB's dialect, and
+    where `rollups` (their names) has some, reading these; whole: the executable that reads the tables themselves.
+    outputs: the columns that it returns, with DuckDB's types; none when only a run can tell (a PIVOT without values).
     """
 
     sql: str
@@ -234,6 +235,7 @@ class CheckedQuery:
     policy: str | None
     limits: Limits
     warnings: tuple[Lint, ...] = ()
+    outputs: tuple[TableColumn, ...] = ()
     rollups: tuple[str, ...] = ()
     on_tables: str | None = None
 

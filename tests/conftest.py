@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from companies import quillfox, tarnbrook, wexmoor
+from companies import quillfox, ravnsund, tarnbrook, wexmoor
 from desk import Desk
 
 from assistant import evaluation
@@ -47,11 +47,18 @@ def _wexmoor(warehouse: Path) -> None:
         load([str(path) for path in paths], warehouse, table)
 
 
+def _ravnsund(warehouse: Path, own_currency: str, since: date) -> None:
+    for table, paths in ravnsund.build(warehouse.parent / f"{warehouse.stem}_files", own_currency, since):
+        load([str(path) for path in paths], warehouse, table)
+
+
 BUILD: dict[str, Callable[[Path], Any]] = {
     "tarnbrook": lambda path: _tarnbrook(path, single_currency=True),
     "tarnbrook_multi": lambda path: _tarnbrook(path, single_currency=False),
     "fresh": _quillfox,
     "wexmoor": _wexmoor,
+    "ravnsund": lambda path: _ravnsund(path, "USD", date(2025, 1, 1)),
+    "ravnsund_multi": lambda path: _ravnsund(path, "EUR", date(2026, 4, 1)),
     "focus_sample": lambda path: load([str(DATA / "focus_sample.csv")], path),
     "ai_examples": lambda path: load([str(DATA / "ai_examples")], path),
     "demo": lambda path: demo.build(path, end=date(2026, 10, 14)),

@@ -13,12 +13,12 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Hashable
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 
 from assistant.engines.engine import Engine
 from assistant.engines.plain_values import from_json, to_json
+from assistant.semantics.catalog import Reader
 from assistant.values import CheckedQuery, Rows
 
 WAIT_SECONDS = 0.5
@@ -38,13 +38,12 @@ VOLATILE = re.compile(
 class Cached:
     """An Engine before another: what ran on this version of the data is not run again.
 
-    version: of the data, from which a result is. megabytes: the most that all results together take; the longest
+    megabytes: the most that all results together take; the longest
     unused make room. A cache that can't be read or written costs its time and never an answer.
     """
 
-    def __init__(self, engine: Engine, path: Path, version: Callable[[], Hashable], megabytes: int) -> None:
-        self.engine, self.path, self.version = engine, path, version
-        self.dialect = engine.dialect
+    def __init__(self, engine: Engine, path: Path, megabytes: int) -> None:
+        self.engine, self.path = engine, path
         self._most = megabytes * 1_000_000
 
     def run(self, query: CheckedQuery, owner: str | None = None, query_id: str | None = None) -> Rows:
@@ -57,8 +56,22 @@ class Cached:
             return found
         rows = self.engine.run(query, owner, query_id)
         if self.version() == version:  # else nobody knows of which version they are
-            self._keep(key, repr(version), rows)
+            self._keep(key, version, rows)
         return rows
+
+    @property
+    def name(self) -> str:
+        return self.engine.name
+
+    @property
+    def dialect(self) -> str:
+        return self.engine.dialect
+
+    def version(self) -> str:
+        return self.engine.version()
+
+    def reading(self) -> AbstractContextManager[Reader]:
+        return self.engine.reading()
 
     def cancel(self, query_id: str) -> bool:
         return self.engine.cancel(query_id)
@@ -66,8 +79,8 @@ class Cached:
     def close(self) -> None:
         self.engine.close()
 
-    def _key(self, query: CheckedQuery, version: Hashable) -> str:
-        told = json.dumps([self.dialect, repr(version), query.executable, query.limits.rows])
+    def _key(self, query: CheckedQuery, version: str) -> str:
+        told = json.dumps([self.dialect, version, query.executable, query.limits.rows])
         return hashlib.sha256(told.encode()).hexdigest()
 
     def _open(self) -> sqlite3.Connection:

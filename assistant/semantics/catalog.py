@@ -15,9 +15,13 @@ from assistant.values import Grain, Rollup, TableColumn
 
 
 class Reader(Protocol):
-    """Runs trusted SQL of ours and returns all rows."""
+    """Runs trusted SQL of ours, in DuckDB's dialect, and returns all rows."""
 
     def __call__(self, sql: str) -> Sequence[tuple[Any, ...]]: ...
+
+    def columns(self) -> Sequence[tuple[str, str, str, str]]:
+        """(schema, table, column, DuckDB type) of every table of `main` and `_askcost`, in order."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -107,11 +111,9 @@ SMALL = (
 def read(run: Reader) -> Catalog:
     """Reads the snapshot. `run` is a trusted reader on one version of the file."""
     tables: dict[str, list[TableColumn]] = {}
-    for table, column, type_ in run(
-        "SELECT table_name, column_name, data_type FROM duckdb_columns() "
-        "WHERE schema_name = 'main' AND NOT internal ORDER BY table_name, column_index"
-    ):
-        tables.setdefault(table, []).append(TableColumn(column, type_))
+    for schema, table, column, type_ in run.columns():
+        if schema == "main":
+            tables.setdefault(table, []).append(TableColumn(column, type_))
     visible = {t: tuple(c for c in cols if not c.name.startswith("Tags.")) for t, cols in tables.items()}
     version = run("SELECT data_version FROM _askcost.version")
     months: dict[str, set[date]] = {}

@@ -135,3 +135,18 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def copied(warehouse: Path, to: Path) -> str:
+    """Copies the published warehouse while others read and load; → its data version. Raises LoadError."""
+    if not warehouse.exists():
+        raise LoadError(f"There is no warehouse at {warehouse}. Load a bill with `askcost load FILE…`.")
+    try:
+        with _turn(warehouse):
+            _copy(warehouse, to)
+        con = _open(to, warehouse)  # what stood in a log beside it is in the file now
+        version = con.execute("SELECT data_version FROM _askcost.version").fetchall()
+        con.close()
+    except (OSError, duckdb.Error) as error:
+        raise LoadError(f"The warehouse {warehouse} can't be copied to {to}: {error}") from None
+    return str(version[0][0])

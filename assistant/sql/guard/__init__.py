@@ -70,9 +70,10 @@ def _checked(asked: str, access: Access, shortcuts: bool) -> CheckedQuery:
     written = parser.show(draft.tree)
     sealed.same(written, draft.tree, access)
     if readable is asked:
-        binding.bound(draft, written, access)
+        outputs = binding.bound(draft, written, access)
         faster, used = _from_rollups(draft, access)
     else:  # a PIVOT without values: what columns it makes is known only when it runs
+        outputs = ()
         written = pivot.printed(draft.tree)
         sealed.same(pivot.marked(written), draft.tree, access)
         faster, used = None, ()
@@ -84,6 +85,7 @@ def _checked(asked: str, access: Access, shortcuts: bool) -> CheckedQuery:
         functions=tuple(sorted(draft.functions)),
         policy="; ".join(draft.policies) or None,
         limits=access.limits,
+        outputs=outputs,
         rollups=used,
         on_tables=written if faster else None,
     )
