@@ -15,6 +15,7 @@ from typing import Any
 
 from ulid import ULID
 
+from assistant import lessons
 from assistant.analysis import analyses, people
 from assistant.config import Config
 from assistant.engines import duckdb_engine
@@ -137,6 +138,9 @@ class Assistant(Premises):
             user=question.user,
         )
 
+        taught = lessons.respond(self, self.ledger.store, question, answer_id)
+        if taught is not None:
+            return taught
         known = self.known(question.text, today)
         if known is not None:
             return self._verified(Filled(known, known.sql), question, answer_id, access, clock, watch)

@@ -28,7 +28,7 @@ from assistant.ledger.saved import Entry, Saved
 from assistant.ledger.spend import Who
 from assistant.planning import templates
 from assistant.planning.templates import Template
-from assistant.semantics import model, verified, vocabulary
+from assistant.semantics import model, taught, verified, vocabulary
 from assistant.semantics.catalog import Reader
 from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model import SemanticModel
@@ -58,6 +58,7 @@ class Premises:
         self._accesses: dict[tuple[str, str | None], Access] = {}
         self._lexicons: dict[tuple[Any, ...], Lexicon] = {}
         self._sizes: dict[tuple[str, str | None, str], int] = {}
+        self._words = taught.stamp(config.schemas)
         self._templates: tuple[Any, list[Template]] | None = None
 
     # --- what is known --------------------------------------------------------------------------------
@@ -122,6 +123,11 @@ class Premises:
     def warehouse(self) -> Warehouse:
         """The current version's names; read anew when a load has published another."""
         version = duckdb_engine.file_version(self.config.warehouse)
+        words = taught.stamp(self.config.schemas)
+        if words != self._words:  # somebody was taught: vocabulary and model are read anew
+            self._words, self._warehouse = words, None
+            for name in ("vocabulary", "schema"):
+                self.__dict__.pop(name, None)
         if self._warehouse is None or self._warehouse.version != version:
             if isinstance(self.engine, DuckDBEngine):
                 self.engine.close()  # DuckDB hands out the old file again while this process holds it open

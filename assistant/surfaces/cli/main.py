@@ -15,7 +15,7 @@ from typing import Any, Literal
 import click
 
 from assistant.errors import AssistantError, Clarify
-from assistant.surfaces.cli import alert, looking_back, metering, money, outlook, programs
+from assistant.surfaces.cli import alert, looking_back, metering, money, outlook, programs, teach
 from assistant.surfaces.cli.options import DATE, configuration, warehouse_option
 
 
@@ -283,6 +283,7 @@ COMMANDS = (
     *outlook.COMMANDS,
     *looking_back.COMMANDS,
     *programs.COMMANDS,
+    *teach.COMMANDS,
 )
 for command in COMMANDS:
     main.add_command(command)
