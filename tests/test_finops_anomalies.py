@@ -365,6 +365,21 @@ def test_the_stories_of_the_demo_are_found_and_little_else(demo: Assistant) -> N
     assert not any("Claims" in str(row) or "Payments" in str(row) for row in own.rows)
 
 
+def test_the_largest_incident_is_shown_as_it_was_against_what_was_expected(demo: Assistant) -> None:
+    answer = demo.ask(Question("anomalies in the last 90 days", today=date(2026, 10, 15)))
+    assert answer.chart
+    names = [column.name for column in answer.columns]
+    first = dict(zip(names, answer.rows[0], strict=True))
+    assert first["unit"] == answer.chart.unit == "USD"  # money before hours
+    assert answer.chart.title.startswith(first["where"])
+    actual, expected = answer.chart.series
+    days = [answer.chart.labels[at] for at in answer.chart.marked]
+    assert (days[0], days[-1]) == (first["start"].isoformat(), first["last"].isoformat())
+    inside = sum(actual.values[at] - expected.values[at] for at in answer.chart.marked)
+    assert round(inside, 2) == first["excess"]
+    assert expected.dashed
+
+
 def test_every_node_is_a_dimension_that_a_company_can_have(demo: Assistant) -> None:
     model = demo.warehouse.model
     for series in scanning.settings(demo.config.schemas).series:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from conftest import AssistantFor, WarehouseOf
+from conftest import AssistantFor, CheckFor, WarehouseOf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assistant.analysis import forecasts
+from assistant.analysis import budget_outlook, forecasts
 from assistant.assistant import Assistant
 from assistant.errors import Refused
 from assistant.finops import budgets, forecast
@@ -177,22 +177,44 @@ def test_a_forecast_in_the_chat_is_that_of_the_command(demo: Assistant, warehous
     assert len(mine) > 5
 
 
+def test_the_chart_of_a_forecast_ends_at_its_band_beside_the_budget(demo: Assistant, check_for: CheckFor) -> None:
+    answer = demo.ask(Question("forecast for this month", today=date(2026, 10, 15)))
+    assert answer.chart
+    assert answer.chart.band
+    row = dict(zip([c.name for c in answer.columns], answer.rows[0], strict=True))
+    assert [side[-1] for side in answer.chart.band] == [row["low"], row["high"]]
+    actual, expected, budget = answer.chart.series
+    assert (actual.values[13], expected.values[13], expected.values[-1]) == (
+        row["so_far"],
+        row["so_far"],
+        row["forecast"],
+    )
+    ((planned,),) = check_for("demo")(
+        "SELECT sum(amount_usd) FROM budgets WHERE month = DATE '2026-10-01' AND dimension = 'total'"
+    )[1]
+    assert set(budget.values) == {planned}
+    assert len(answer.chart.labels) == 31
+    narrowed = demo.ask(Question("forecast for this month for AWS", today=date(2026, 10, 15)))
+    assert narrowed.chart
+    assert [one.name for one in narrowed.chart.series] == ["Actual", "Expected"]
+
+
 def test_a_forecast_keeps_the_row_policy(demo: Assistant) -> None:
     found = forecasts.report(demo.books("rhea.collins", END), forecasts.Subject(by="team"), ("month",))
     assert {row[0] for row in found.rows} == {"Lending", "Cards", "Digital Channels", None} & {r[0] for r in found.rows}
     with pytest.raises(Refused):
-        forecasts.budget_report(demo.books("rhea.collins", END))
+        budget_outlook.report(demo.books("rhea.collins", END))
 
 
 def test_budgets_of_a_month_at_risk_first(demo: Assistant) -> None:
-    found, notes = forecasts.budgets_of(demo.books(None, END), None)
+    found, notes = budget_outlook.budgets_of(demo.books(None, END), None)
     states = [s.state for s in found]
     assert states == sorted(states, key=["over", "will exceed", "at risk", "unknown", "on track"].index)
     total = next(s for s in found if s.budget.dimension == "total")
     assert total.projected
     assert total.budget.amount > 1_000_000
     assert any("other currencies" in note for note in notes)
-    over, _ = forecasts.budgets_of(demo.books(None, END), date(2026, 9, 1))
+    over, _ = budget_outlook.budgets_of(demo.books(None, END), date(2026, 9, 1))
     assert all(s.projected == s.used and s.low is None for s in over)
 
 

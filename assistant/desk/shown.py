@@ -15,15 +15,15 @@ from assistant.assistant import UNDERSTOOD_SQL, VERIFIED
 from assistant.desk import changes
 from assistant.desk.desk import Desk
 from assistant.errors import AssistantError
+from assistant.planning import replies
 from assistant.sql import explain
-from assistant.telling.chart import STEP, Chart, draw
+from assistant.telling.chart import draw
 from assistant.telling.figures import figure
 from assistant.telling.table import plain
-from assistant.values import Answer, AnswerColumn, Grain
+from assistant.values import Answer, AnswerColumn, Chart, Grain
 
 MOST_ROWS = 1_000
 MOST_NAMES = 2
-UNKNOWN = re.compile(r"“([^”]+)”")
 WORD_JOINER = "\u2060"  # has no width; a link that is not one has to be broken by something
 
 
@@ -39,8 +39,8 @@ def picture(answer: Answer, desk: Desk) -> Chart | None:
     """The chart of an answer, or None."""
     if answer.plan is None:
         return draw(answer.columns, answer.rows, None, additive=False)
-    if answer.plan.analysis and not any(c.name == STEP for c in answer.columns[:2]):
-        return _reported(answer)
+    if answer.plan.analysis:
+        return answer.chart or _reported(answer)
     model = desk.assistant.warehouse.model
     additive = model.metric(answer.plan.metrics[0]).additive and answer.plan.average is None
     title = " and ".join(model.metric(m).label for m in answer.plan.metrics)
@@ -131,13 +131,10 @@ def loaded_to(answer: Answer, desk: Desk) -> date | None:
 
 
 def choice(answer: Answer, option: str) -> str:
-    """What an option asks: the question with its unknown word replaced, or the option itself."""
+    """What an option asks: the question with its unknown word replaced, or the option, which the thread completes."""
     assert answer.clarify
-    for word in UNKNOWN.findall(answer.clarify.question):
-        pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE)
-        if pattern.search(answer.question):
-            return pattern.sub(lambda _: option, answer.question, count=1)
-    return option
+    text = replies.completed(answer.question, answer.clarify.question, option)
+    return option if text == f"{answer.question} {option}" else text
 
 
 def _cell(value: Any, column: AnswerColumn, grain: Grain | None, currency: str | None) -> str:

@@ -6,12 +6,12 @@ Chooses the dataset that has everything the draft names; keeps every value readi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import islice, product
 
 from assistant.errors import Clarify, Refused
-from assistant.planning import filtering, grouping, measures, periods, ranking
+from assistant.planning import carrying, filtering, grouping, measures, naming, periods, ranking
 from assistant.planning.draft import Draft
 from assistant.planning.scope import Lacks, Notes, Scope
 from assistant.semantics import calendar
@@ -19,10 +19,12 @@ from assistant.semantics.calendar import Shift
 from assistant.semantics.catalog import Days
 from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model import Dataset
+from assistant.semantics.vocabulary import Analysis
 from assistant.values import Filter, Grain, Period, QueryPlan
 
 MOST_READINGS = 6
 ASKER = "user"  # the dimension that people are in; costs have none, so that "my bill" is the company's
+ALONE = "read as a question of its own: what it names does not go with the question before"
 _WISHES = {
     "metrics": "another measure", "dimensions": "a breakdown", "grain": "a trend", "order": "a ranking",
     "limit": "a ranking", "filters": "a filter", "comparison": "a comparison", "share": "shares",
@@ -51,10 +53,13 @@ def resolve(
     try:
         return _candidates(scope)
     except Lacks:
-        if not scope.edits or draft.refers or draft.same:
+        if not scope.edits or draft.refers or draft.same or draft.followup or (previous and previous.filters):
             raise
+        if previous is not None and previous.analysis and not (draft.metrics or draft.counted or draft.times):
+            raise  # "only AWS" is about what was explained, not about costs
         # the conversation's data has no such name: a question of its own after all
-        return _candidates(Scope(draft, lexicon, today, None, reporting))
+        alone = _candidates(Scope(draft, lexicon, today, None, reporting))
+        return [replace(c, assumptions=(ALONE, *c.assumptions)) for c in alone]
 
 
 def conditions(draft: Draft, lexicon: Lexicon) -> tuple[Filter, ...]:
@@ -109,6 +114,8 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
     scope.notes = Notes()
     draft = scope.draft
     base = _base(scope)
+    if base is not None:
+        base = carrying.carried(scope, base, dataset)
     dimensions, limit_per = grouping.split_by(scope, dataset, base)
     metrics = measures.of_usage(scope, metrics, dimensions, dataset)
     used = [scope.model.metric(m) for m in metrics]
@@ -116,6 +123,9 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
     if grain is None and draft.trend:
         grain = grouping.trend_grain(scope, dataset)
     if all(m.periodless for m in used):
+        if draft.analysis is not None:
+            label = scope.lexicon.vocabulary.analyses[draft.analysis].label
+            raise Refused(f"{label}: {used[0].label} is not kept by day, so it has no change from one time to another.")
         yield Candidate(_periodless(scope, dataset, metrics, dimensions, grain))
         return
     days = scope.catalog.days.get(dataset.loaded_from)
@@ -156,7 +166,13 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
     for combination in (c for c, pair in zip(combinations, pairs, strict=True) if pair is None):
         filters, part = filtering.of_draft(scope, uses, combination, fixed, base, share, dimensions)
         dims = filtering.compared_values(scope, dimensions, uses, combination, spans.comparison)
-        if draft.compare and not (dims or comparison or grain or series_change):
+        if draft.share and not (dims or part or spans.comparison or series_change):
+            raise Clarify(
+                f"Which share, of what? {scope.model.metric(metrics[0]).label} alone is all of itself.",
+                tuple(f"share by {d}" for d in naming.ranked_labels(scope, dataset)),
+            )
+        told = draft.dimensions or draft.grains or draft.trend or draft.metrics_listed or len(uses) > 1
+        if draft.compare and not (told or comparison or series_change):
             raise Clarify(
                 "Compare it with what? Name a second period or a second name.",
                 ("compared with the previous period", "compared with the same period last year"),
@@ -190,6 +206,8 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
         )
         if dataset.name != "cost_and_usage":
             assumptions.append(f"answered from {dataset.label}")
+        if dataset.scoped in ("budgets", "unit_costs") and scope.catalog.currencies != ("USD",):
+            assumptions.append("charges in other currencies converted to USD at the month's fx_rates")
         yield Candidate(
             plan,
             tuple(dict.fromkeys(assumptions)),
@@ -215,19 +233,29 @@ def _analysed(scope: Scope, plan: QueryPlan) -> QueryPlan:
     analysis = scope.analysis
     if analysis is None:
         return plan
-    own = {"dataset": plan.dataset, "metrics": (analysis.metric,)}
-    usual = {name: own.get(name, field.default) for name, field in QueryPlan.model_fields.items()}
-    spare = [n for n, value in usual.items() if getattr(plan, n) != value and n not in (*analysis.takes, "dataset")]
+    spare = _spare(plan, analysis)
+    wider = scope.lexicon.vocabulary.analyses.get(analysis.wider or "")
+    if spare and wider is not None and not scope.draft.analysis:
+        analysis, spare = wider, _spare(plan, wider)
     if "units" in analysis.takes and scope.draft.units:
         plan = plan.model_copy(update={"given": (("unit", scope.draft.units[0][0]),)})
-    if spare and not scope.draft.analysis:
-        return plan  # a follow-up that asks for the numbers again
+    own_names = scope.model.dimensions[plan.dataset]
+    fine = any(own_names[name].scan == "secondary" for name in plan.dimensions if name in own_names)
+    if (spare or fine) and not scope.draft.analysis:
+        return plan  # a follow-up that asks for the numbers again, like "show the resources"
     if not scope.draft.analysis and scope.previous is not None:
         plan = plan.model_copy(update={"given": scope.previous.given})
     if spare:
         wish = _WISHES.get(spare[0], spare[0].replace("_", " "))
         raise Clarify(f"{analysis.label} does not go with {wish} yet. Leave that out, or ask for it alone.")
     return plan.model_copy(update={"analysis": analysis.name})
+
+
+def _spare(plan: QueryPlan, analysis: Analysis) -> list[str]:
+    """The parts of the plan that the analysis does not take."""
+    own = {"dataset": plan.dataset, "metrics": (analysis.metric,)}
+    usual = {name: own.get(name, field.default) for name, field in QueryPlan.model_fields.items()}
+    return [n for n, value in usual.items() if getattr(plan, n) != value and n not in (*analysis.takes, "dataset")]
 
 
 def _periodless(
@@ -241,7 +269,7 @@ def _periodless(
         "an average": draft.average,
         "a share": draft.share,
         "a threshold": draft.thresholds,
-        f"figures for each {grain}": grain,
+        f"figures for each {grain}": grain and scope.model.metric(metrics[0]).unit != "date",
         **{f"“{t.text}”": not periods.is_now(scope, t) for t in draft.times},
     }
     if spare := next((wish for wish, said in wishes.items() if said), None):

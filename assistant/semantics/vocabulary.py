@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -31,8 +31,8 @@ _TOP = (
     "bundles",
     "refusals",
     "analyses",
-    "everyday",
     "spellings",
+    "pronouns",
     "workloads",
 )
 
@@ -79,6 +79,8 @@ class Analysis:
 
     metric: what it is about when none is named. period: the words for its usual period. compares: with the one before.
     ahead: its period may reach beyond the loaded days. beside: words that say nothing more beside its own.
+    wider: the analysis that a follow-up with a part that this one does not take goes to. asks: whole messages that mean
+    another analysis of the same thing, after this one or after one that it is the wider one of.
     """
 
     name: str
@@ -90,6 +92,8 @@ class Analysis:
     ahead: bool
     words: tuple[str, ...]
     beside: frozenset[str] = frozenset()
+    wider: str | None = None
+    asks: Mapping[tuple[str, ...], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,7 @@ class Vocabulary:
     bundles: tuple[Bundle, ...]
     refusals: tuple[Refusal, ...]
     analyses: Mapping[str, Analysis]
+    pronouns: tuple[str, ...]
     everyday: frozenset[str]
     spellings: Mapping[str, str]
     workloads: Workloads
@@ -205,7 +210,8 @@ def read(folder: Path) -> Vocabulary:
             for node in top["refusals"]
         ),
         spellings=dict(schema_files.mapping(top["spellings"], top, "spellings")),
-        everyday=frozenset(schema_files.words(top["everyday"], top, "everyday")),
+        pronouns=schema_files.words(top["pronouns"], top, "pronouns"),
+        everyday=schema_files.plain_words(folder / "everyday.txt"),
         analyses={one.name: one for one in map(_analysis, top["analyses"])},
         workloads=_workloads(top["workloads"], schema_files.read(folder / "finops.yaml")),
         taught=taught.read(folder).words,
@@ -249,7 +255,7 @@ def _workloads(node: Any, finops: Any) -> Workloads:
 
 
 def _analysis(node: Any) -> Analysis:
-    node.only(("name", "label", "metric", "period", "takes", "compares", "ahead", "words", "beside"))
+    node.only(("name", "label", "metric", "period", "takes", "compares", "ahead", "words", "beside", "wider", "asks"))
     return Analysis(
         node.require("name"),
         node.require("label"),
@@ -260,6 +266,12 @@ def _analysis(node: Any) -> Analysis:
         node.get("ahead") == "true",
         schema_files.words(node.require("words"), node, "words"),
         frozenset(schema_files.words(node.get("beside", []), node, "beside")),
+        node.get("wider"),
+        {
+            split(phrase): name
+            for name, phrases in schema_files.mapping(node.get("asks", {}), node, "asks").items()
+            for phrase in schema_files.words(phrases, node, f"asks.{name}")
+        },
     )
 
 

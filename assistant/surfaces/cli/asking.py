@@ -15,11 +15,13 @@ from typing import Any, Literal
 import click
 from ulid import ULID
 
+from assistant.alerts.meaning import meant
+from assistant.alerts.phrases import phrases
 from assistant.assistant import Assistant
 from assistant.config import Config
 from assistant.errors import LoadError
 from assistant.telling.answer_object import to_dict
-from assistant.telling.table import plain, to_terminal
+from assistant.telling.table import plain, to_sparks, to_terminal
 from assistant.values import Answer, Question
 
 EXIT = {"answered": 0, "error": 1, "clarify": 3, "refused": 4}
@@ -40,6 +42,12 @@ class Asked:
 
 def once(config: Config, text: str, asked: Asked) -> int:
     assistant = Assistant(config, surface="cli")
+    if meant(text, phrases(config.schemas)):
+        from assistant.surfaces.cli import talking
+
+        code = talking.said(talking.talk(assistant, asked.today), text, asked.user, asked.thread, asked.as_json)
+        if code is not None:
+            return code
     answer = assistant.ask(Question(text, asked.user, asked.thread, asked.today, asked.planner))
     if asked.as_json:
         click.echo(json.dumps(to_dict(answer), ensure_ascii=False))
@@ -53,6 +61,9 @@ def converse(config: Config, asked: Asked) -> int:
     assistant = Assistant(config, surface="cli")
     asked = replace(asked, thread=asked.thread or str(ULID()))
     click.echo("Ask about your costs; an empty line ends. For example: cost by service last month")
+    from assistant.surfaces.cli import talking
+
+    talk = talking.talk(assistant, asked.today)
     while True:
         try:
             text = input("\n> ").strip()
@@ -61,6 +72,8 @@ def converse(config: Config, asked: Asked) -> int:
             return 0
         if not text or text.lower() in ("quit", "exit", "q"):
             return 0
+        if talking.said(talk, text, asked.user, asked.thread, False) is not None:
+            continue
         draw(assistant.ask(Question(text, asked.user, asked.thread, asked.today, asked.planner)))
 
 
@@ -135,6 +148,9 @@ def draw(answer: Answer) -> None:
         click.echo(to_terminal(answer.columns, answer.rows[:MOST_SHOWN], width, color))
         if len(answer.rows) > MOST_SHOWN:
             click.echo(dimmed(f"… {len(answer.rows) - MOST_SHOWN} more rows (--json shows all)"))
+    if answer.chart is not None and answer.chart.kind == "line":
+        click.echo()
+        click.echo(to_sparks(answer.chart, min(shutil.get_terminal_size((100, 24)).columns, 140)))
     click.echo()
     click.echo(dimmed(plain(f"Understood: {answer.understood}")))
     for assumption in answer.assumptions:

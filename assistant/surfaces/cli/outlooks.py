@@ -9,7 +9,7 @@ from functools import cached_property
 import click
 
 from assistant.analysis import anomalies as analysis
-from assistant.analysis import forecasts
+from assistant.analysis import budget_outlook, forecasts
 from assistant.analysis.books import COSTS, USAGE, Books
 from assistant.assistant import Assistant
 from assistant.config import Config
@@ -68,5 +68,5 @@ def forecast(asked: Asked, until: tuple[str | date, ...], by: str | None, tokens
 
 
 def budgets(asked: Asked, month: date | None) -> int:
-    reports.show(forecasts.budget_report(asked.books(), month), asked.shape)
+    reports.show(budget_outlook.report(asked.books(), month), asked.shape)
     return 0

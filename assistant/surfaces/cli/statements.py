@@ -14,7 +14,7 @@ import click
 from assistant.assistant import Assistant
 from assistant.config import Config
 from assistant.desk.desk import statement
-from assistant.engines.sandbox import Sandbox
+from assistant.engine_room import open_engine
 from assistant.errors import AssistantError, Refused
 from assistant.sql import explain
 from assistant.sql.scan import Scan
@@ -26,7 +26,7 @@ from assistant.values import AnswerColumn, CheckedQuery, Rows
 
 def _assistant(config: Config, run: bool) -> Assistant:
     """People's statements run where they can be killed; a mere check starts no worker."""
-    return Assistant(config, engine=Sandbox(config.warehouse, workers=1) if run else None, surface="sql")
+    return Assistant(config, engine=open_engine(config, workers=1 if run else 0), surface="sql")
 
 
 def once(config: Config, text: str, user: str | None, check: bool, explained: bool, shape: str) -> int:
@@ -86,7 +86,7 @@ def _one(assistant: Assistant, row: dict[str, Any], user: str | None, check: boo
             columns = [{"name": n, "type": t} for n, t in zip(found.columns, found.types, strict=True)]
             rows = [[plain_value(v) for v in r] for r in found.rows]
     except Refused as error:
-        result["reason"] = str(error)
+        result |= {"accepted": False, "reason": str(error)}  # the guard's word, or the other engine's dialect
     except AssistantError as error:
         result["reason"] = f"failed in the engine: {error}"
     result["ms"] = round((time.perf_counter() - started) * 1000, 2)
