@@ -15,6 +15,7 @@ from typing import Any
 
 from ulid import ULID
 
+from assistant import lessons
 from assistant.analysis import analyses, people
 from assistant.config import Config
 from assistant.engines.engine import Engine
@@ -182,6 +183,9 @@ class Assistant(Premises):
         house = self.warehouse
         access = self.access(question.user, question.readers)
         context = self._context(question)
+        taught = lessons.respond(self, self.ledger.store, question, answer_id)
+        if taught is not None:
+            return taught
         known = self.known(question.text, context.today)
         if known is not None:
             return self._verified(Filled(known, known.sql), question, answer_id, access, clock, watch)

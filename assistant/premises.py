@@ -29,7 +29,7 @@ from assistant.ledger.saved import Entry, Saved
 from assistant.ledger.spend import Who
 from assistant.planning import templates
 from assistant.planning.templates import Template
-from assistant.semantics import model, verified, vocabulary
+from assistant.semantics import model, taught, verified, vocabulary
 from assistant.semantics.catalog import Reader
 from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model import SemanticModel
@@ -62,6 +62,7 @@ class Premises:
         self._accesses: dict[tuple[str, str | None], Access] = {}
         self._lexicons: dict[tuple[Any, ...], Lexicon] = {}
         self._sizes: dict[tuple[str, str | None, str], int] = {}
+        self._words = taught.stamp(config.schemas)
         self._templates: tuple[Any, list[Template]] | None = None
 
     # --- what is known --------------------------------------------------------------------------------
@@ -126,6 +127,11 @@ class Premises:
     def warehouse(self) -> Warehouse:
         """The current version's names; read anew when a load has published another."""
         version = self.engine.version()
+        words = taught.stamp(self.config.schemas)
+        if words != self._words:  # somebody was taught: vocabulary and model are read anew
+            self._words, self._warehouse = words, None
+            for name in ("vocabulary", "schema"):
+                self.__dict__.pop(name, None)
         if self._warehouse is None or self._warehouse.version != version:
             with self.engine.reading() as reader:
                 self._warehouse = read_warehouse(reader, self.schema, self.vocabulary, version)

@@ -92,7 +92,11 @@ def test_whom_the_proxy_names_sees_what_they_may_and_nobody_elses(server: Server
             assert len((await ada.panel())["rows"]) == len(web_company.PROVIDERS)
             assert [row[0] for row in (await ben.panel())["rows"]] == ["Cumulus"]
             assert (await ben.get(f"/answers/{ada.panels[-1]}"))[0] == 404
-            assert (await ben.get(f"/answers/{ada.panels[-1]}/audit"))[0] == 404
+            for own in ("audit", "replay"):
+                assert (await ben.get(f"/answers/{ada.panels[-1]}/{own}"))[0] == 404
+            status, again = await ben.get(f"/answers/{ben.panels[-1]}/replay")
+            assert status == 200
+            assert "The data is the same, and so is the answer: 1 row" in str(again)
             with pytest.raises(Exception, match="failed to connect"):
                 await ChatClient(server.url, by_proxy("ben"), ada.thread).__aenter__()
 

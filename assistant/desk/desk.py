@@ -195,6 +195,8 @@ class Desk:
         if record["status"] != "answered":
             raise Refused(NOT_YOURS)
         question = Question(record["question"], user, record["thread"], self.today, readers=readers, confirmed=True)
+        if not (record["plan"] or record["sql"]):
+            return Recalled(Answer("answered", answer_id, question.text, answer=record["answer"] or "", user=user))
         if record["plan"]:
             answer = self._planned(QueryPlan.model_validate(record["plan"]), question, answer_id)
         else:

@@ -73,6 +73,13 @@ _ALERTS = (
 )
 # What an answer rests on: definition → fingerprint, as JSON.
 _DEPENDS = ("ALTER TABLE answers ADD COLUMN depends TEXT",)
+_LESSONS = (
+    """CREATE TABLE IF NOT EXISTS lessons (
+      id TEXT PRIMARY KEY, at TEXT NOT NULL, "user" TEXT, word TEXT NOT NULL, said TEXT NOT NULL,
+      body TEXT NOT NULL)""",
+    """CREATE TABLE IF NOT EXISTS lesson_decisions (
+      lesson TEXT NOT NULL, at TEXT NOT NULL, decision TEXT NOT NULL, "user" TEXT, reason TEXT)""",
+)
 # What each step says, and the tables that nobody may change from then on.
 STEPS = (
     (_FIRST, ("answers", "model_calls", "reservations", "grants", "plans")),
@@ -80,6 +87,7 @@ STEPS = (
     (_CHAIN, ("pruned",)),
     (_ALERTS, ("alert_rules", "alert_decisions", "alert_firings", "alert_outcomes")),
     (_DEPENDS, ()),
+    (_LESSONS, ("lessons", "lesson_decisions")),
 )
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import click
 
 from assistant.errors import AssistantError, Clarify
-from assistant.surfaces.cli import alert, keeping, looking_back, metering, money, outlook, programs
+from assistant.surfaces.cli import alert, keeping, looking_back, metering, money, outlook, programs, teach
 from assistant.surfaces.cli.options import DATE, configuration, engine_option, warehouse_option
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -342,6 +342,7 @@ COMMANDS = (
     *looking_back.COMMANDS,
     *keeping.COMMANDS,
     *programs.COMMANDS,
+    *teach.COMMANDS,
 )
 for command in COMMANDS:
     main.add_command(command)
