@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run ask test install check bench docs clean
+.PHONY: run ask test install check bench docs site deploy-check clean
 
 run: $(VENV)/.installed
 	$(BIN)/askcost serve
@@ -39,11 +39,19 @@ $(VENV)/.installed: $(VENV)/bin/uv pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -c constraints.txt -e ".[test,web,llm,slack,mcp,postgres]"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -c constraints.txt -e ".[test,web,llm,slack,mcp,postgres,report,docs]"
 	@touch $@
 
 docs: $(VENV)/.installed
 	$(BIN)/python docs/generate.py
+
+site: $(VENV)/.installed-test
+	$(BIN)/zensical build --strict --clean
+
+deploy-check: $(VENV)/.installed-test
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[deploy]"
+	$(BIN)/hadolint deploy/Containerfile
+	$(BIN)/kubernetes-validate --strict --quiet deploy/kubernetes.yaml
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

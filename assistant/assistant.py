@@ -17,7 +17,6 @@ from ulid import ULID
 
 from assistant.analysis import analyses, people
 from assistant.config import Config
-from assistant.engines import duckdb_engine
 from assistant.engines.engine import Engine
 from assistant.errors import AssistantError, Clarify, LedgerError, Refused
 from assistant.house import Warehouse, freshness
@@ -25,12 +24,22 @@ from assistant.ledger import store
 from assistant.ledger.audit import Ledger
 from assistant.ledger.receipts import Receipt
 from assistant.ledger.spend import Who
-from assistant.planning import completion, meter, routing
+from assistant.planning import completion, local, meter, replies, routing
 from assistant.planning.completion import Statement
-from assistant.planning.local import Context
+from assistant.planning.local import Context, Run
 from assistant.planning.meter import Desk, Meter, Unavailable
 from assistant.planning.routing import Route
-from assistant.premises import Premises, Watch, check_planned, check_written, of_people, unseen
+from assistant.premises import (
+    Premises,
+    Watch,
+    check_planned,
+    check_written,
+    confirmed,
+    of_people,
+    unconfirmed,
+    unseen,
+)
+from assistant.semantics.words import compact
 from assistant.sql import compile as sql_compile
 from assistant.sql import guard, lints, shape
 from assistant.telling import narrate, numbers
@@ -79,8 +88,11 @@ class Assistant(Premises):
         started = time.perf_counter()
         answer_id = str(ULID())
         thread = question.thread
+        question = self._with_consent(question)
         try:
-            answer = self._answer(question, answer_id, watch)
+            whole, notes = self._completed(question)
+            answer = self._answer(whole, answer_id, watch)
+            answer = replace(answer, question=question.text, assumptions=(*notes, *answer.assumptions))
         except Clarify as error:
             answer = Answer(
                 "clarify",
@@ -103,6 +115,46 @@ class Assistant(Premises):
         self.record(answer, question.today, question.readers)
         return answer
 
+    def _with_consent(self, question: Question) -> Question:
+        """The question without the words that confirm its cost; these alone mean the one that was asked back last."""
+        if not confirmed(question.text):
+            return question
+        text = unconfirmed(question.text).strip()
+        asked = text or self.ledger.asked_back(question.thread, question.user, bool(question.readers))
+        return replace(question, text=asked or question.text, confirmed=bool(asked))
+
+    def _completed(self, question: Question) -> tuple[Question, tuple[str, ...]]:
+        """A reply to what was asked back, as the question that it completes; any other question as it is."""
+        asked = self.ledger.asked_back(question.thread, question.user, bool(question.readers))
+        if asked is None:
+            return question, ()
+        house, access = self.warehouse, self.access(question.user, question.readers)
+        lexicon, context, run = self.lexicon(house, access), self._context(question), self._runner(house, access)
+        try:
+            local.read(asked, lexicon, context, run)
+        except Clarify as error:
+            option = replies.chosen(question.text, error.options)
+            if option is None and replies.QUOTED.search(error.question) and lexicon.value_hits(compact(question.text)):
+                option = question.text  # the right name of what was unknown
+            text = replies.completed(asked, error.question, option) if option else ""
+            with suppress(AssistantError):
+                local.read(text, lexicon, context, run)
+                return replace(question, text=text), (f"read with the question before: “{text}”",)
+        except AssistantError:
+            pass
+        return question, ()
+
+    def _runner(self, house: Warehouse, access: Access) -> Run:
+        return lambda plan: self.run_plan(plan, house, people.open_to(plan, house.model, access))[1].rows
+
+    def _context(self, question: Question) -> Context:
+        return Context(
+            today=question.today or datetime.now(UTC).date(),
+            previous=self.ledger.last_plan(question.thread, question.user, bool(question.readers)),
+            reporting=self.config.reporting_currency,
+            user=question.user,
+        )
+
     def record(self, answer: Answer, today: date | None = None, readers: tuple[str, ...] = ()) -> None:
         """Keeps an answer in the audit, with what it was made with."""
         version, definitions, policy = "", None, None
@@ -112,7 +164,7 @@ class Assistant(Premises):
                 policy = self.access(answer.user, readers).note
         receipt = Receipt(
             policy=policy,
-            engine=duckdb_engine.NAME if self.engine.dialect == "duckdb" else self.engine.dialect,
+            engine=self.engine.name,
             definitions=definitions,
             readers=readers,
             today=today or datetime.now(UTC).date(),
@@ -123,14 +175,6 @@ class Assistant(Premises):
         clock = Clock()
         house = self.warehouse
         access = self.access(question.user, question.readers)
-        today = question.today or datetime.now(UTC).date()
-        context = Context(
-            today=today,
-            previous=self.ledger.last_plan(question.thread, question.user, bool(question.readers)),
-            reporting=self.config.reporting_currency,
-            user=question.user,
-        )
-
         known = self.known(question.text)
         if known is not None:
             watch("understood", f"{VERIFIED}{known.name}")
@@ -146,9 +190,6 @@ class Assistant(Premises):
                 confidence=1.0,
             )
 
-        def run(plan: QueryPlan) -> Sequence[tuple[Any, ...]]:
-            return self.run_plan(plan, house, people.open_to(plan, house.model, access))[1].rows
-
         team = self.team(question.user) if question.user else None
         who = Who(answer_id, question.user, team, question.thread)
         forced = question.planner == "llm"
@@ -157,9 +198,9 @@ class Assistant(Premises):
             Route(
                 question=question,
                 lexicon=self.lexicon(house, access),
-                context=context,
+                context=self._context(question),
                 access=access,
-                run=run,
+                run=self._runner(house, access),
                 check=lambda text: check_written(text, access, house),
                 fits=lambda plan: check_planned(self.compiled(plan, house).tree, access),
                 meter=talk,
@@ -198,7 +239,7 @@ class Assistant(Premises):
         checked = check_planned(statement.tree, people.open_to(reading.plan, house.model, access))
         clock.lap("guard")
         watch("checked", checked)
-        rows = self.engine.run(checked, owner=question.user)
+        rows = self.execute(checked, access, question.user, question.confirmed)
         rows, notes = self._grouped(reading.plan, statement.columns, rows, house, access)
         reading = replace(reading, assumptions=(*reading.assumptions, *notes))
         clock.lap("execute")
@@ -213,7 +254,7 @@ class Assistant(Premises):
         """The report of an analysis: more than one statement, each through the guard."""
         plan = reading.plan
         shape.check(plan, self.warehouse.model)
-        books = self.books(question.user, question.today, question.readers)
+        books = self.books(question.user, question.today, question.readers, question.confirmed)
         found = analyses.answer(plan, books)
         clock.lap("execute")
         sql = ";\n\n".join(books.statements)
@@ -255,7 +296,7 @@ class Assistant(Premises):
         """The rows of a statement that somebody wrote, with its lints."""
         watch("sql", checked.sql)
         watch("checked", checked)
-        rows = self.engine.run(checked, owner=question.user)
+        rows = self.execute(checked, access, question.user, question.confirmed)
         clock.lap("execute")
         watch("ran", rows)
         warnings = (*lints.find(checked.sql, len(house.catalog.currencies)), *of_people(checked, access))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -22,8 +23,18 @@ class Config(BaseSettings):
     ledger_url: SecretStr | None = Field(None, description="The ledger in PostgreSQL: postgresql://user@host/name.")
     audit_days: int | None = Field(None, ge=1, description="Answers older than this are removed; kept when absent.")
     reporting_currency: str | None = Field(None, description="Total in this currency when fx_rates allow it.")
+    engine: Literal["duckdb", "spark"] = Field("duckdb", description="What runs the statements (docs/engines.md).")
+    spark_url: SecretStr | None = Field(None, description="Spark's Connect server: sc://host:port.")
+    spark_tables: str | None = Field(
+        None, description="Where `askcost publish` wrote, as the cluster sees it; default beside the warehouse."
+    )
     query_seconds: float = Field(30.0, description="A statement is stopped after this many seconds.")
     query_memory_mb: int = Field(2048, description="Memory one statement may use.")
+    result_cache_mb: int = Field(64, ge=0, description="Results kept for who asks the same again; 0 keeps none.")
+    ask_above_rows: int = Field(
+        2_000_000_000, gt=0, description="What would read more rows is not run before the user has confirmed it."
+    )
+    ask_above_gb: float = Field(100.0, gt=0, description="The same for gigabytes.")
 
     token_per_minute: int = Field(60, gt=0, description="What one token of the HTTP API or MCP may ask in a minute.")
 
@@ -80,5 +91,14 @@ class Config(BaseSettings):
         return bool(self.llm_model and (self.llm_base_url or self.llm_api_key))
 
     @property
+    def published(self) -> str:
+        return self.spark_tables or str(self.warehouse.with_suffix(".published").absolute())
+
+    @property
     def ledger_path(self) -> Path:
         return self.ledger or self.warehouse.with_suffix(".ledger.sqlite")
+
+    @property
+    def results_path(self) -> Path:
+        """Where results are kept: beside the ledger."""
+        return self.ledger_path.with_name(f"{self.warehouse.stem}.results.sqlite")

@@ -1,11 +1,13 @@
 """Question files with the right answers, and the score of an Assistant on them.
 
 An item: id, question, today, expect (answered | clarify | refused | either), sql (check SQL), ordered, period,
-compare (the columns that count), thread, user. tests/corpus/README.md describes the format and the comparison.
+compare (the columns that count), thread, user; columns and rows in place of what the SQL gives.
+tests/corpus/README.md describes the format and the comparison.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,11 +15,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import yaml
 
-from assistant.assistant import Assistant
 from assistant.errors import LoadError
 from assistant.values import Answer, Question
 
@@ -25,6 +26,12 @@ Verdict = Literal["right", "asked back", "wrong", "wrong kind"]
 Row = tuple[Any, ...]
 # Runs check SQL and returns its column names and rows.
 Check = Callable[[str], tuple[Sequence[str], Sequence[Row]]]
+
+
+class Asked(Protocol):
+    """Whoever answers: an Assistant, or another one behind an adapter."""
+
+    def ask(self, question: Question) -> Answer: ...
 
 
 @dataclass(frozen=True)
@@ -68,13 +75,13 @@ def read(file: Path) -> list[dict[str, Any]]:
     """The items of a YAML or JSON Lines file. Raises LoadError."""
     try:
         text = file.read_text(encoding="utf-8")
-        items = (
-            [yaml.safe_load(line) for line in text.splitlines() if line.strip()]
-            if file.suffix == ".jsonl"
-            else yaml.safe_load(text)
-        )
+        lines = text.splitlines() if file.suffix == ".jsonl" else []
+        items = [json.loads(line) for line in lines if line.strip()] if lines else yaml.safe_load(text)
     except (OSError, UnicodeDecodeError) as error:
         raise LoadError(f"can't be read as questions: {error}", str(file)) from None
+    except json.JSONDecodeError as error:
+        line = next(n for n, one in enumerate(lines, 1) if one == error.doc)
+        raise LoadError(f"can't be read as questions: not JSON, {error.msg}", str(file), line) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "not YAML"
@@ -84,12 +91,13 @@ def read(file: Path) -> list[dict[str, Any]]:
     return items
 
 
-def run(assistant: Assistant, items: Sequence[dict[str, Any]], check: Check) -> Score:
+def run(assistant: Asked, items: Sequence[dict[str, Any]], check: Check) -> Score:
     """Asks every item, in order, and judges it."""
     return Score(tuple(judge(assistant, item, check) for item in items))
 
 
-def judge(assistant: Assistant, item: dict[str, Any], check: Check) -> Result:
+def judge(assistant: Asked, item: dict[str, Any], check: Check, names_period: bool = True) -> Result:
+    """names_period: an answer that does not say which days it is about is not the right one."""
     day = item.get("today")
     answer = assistant.ask(
         Question(
@@ -99,6 +107,8 @@ def judge(assistant: Assistant, item: dict[str, Any], check: Check) -> Result:
             date.fromisoformat(str(day)) if day else None,
         )
     )
+    if answer.period is None and not names_period:
+        item = {**item, "period": None}
     verdict, note = _verdict(answer, item, check)
     return Result(str(item.get("id", "")), str(item.get("kind", "")), str(item["question"]), verdict, answer, note)
 
@@ -113,7 +123,7 @@ def _verdict(answer: Answer, item: dict[str, Any], check: Check) -> tuple[Verdic
     if answer.status != "answered":
         return "asked back", answer.error or (answer.clarify.question if answer.clarify else "")
     if item.get("sql"):
-        names, wanted = check(item["sql"])
+        names, wanted = (item["columns"], item["rows"]) if "rows" in item else check(item["sql"])
         problem = difference(answer, names, wanted, bool(item.get("ordered")), item.get("compare"))
         if problem:
             return "wrong", problem

@@ -25,7 +25,7 @@ from assistant.values import Access, Filter, Limits, QueryPlan, Rows
 class Warehouse:
     """One version of the warehouse, understood: its names, its words."""
 
-    version: tuple[int, int]
+    version: str
     catalog: Catalog
     model: SemanticModel
     lexicon: Lexicon
@@ -35,7 +35,7 @@ def read_warehouse(
     read: catalog.Reader,
     schema: SemanticModel,
     words: vocabulary.Vocabulary,
-    version: tuple[int, int] = (0, 0),
+    version: str = "",
 ) -> Warehouse:
     """The names of one warehouse version, through a trusted reader."""
     held = catalog.read(read)

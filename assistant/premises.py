@@ -5,8 +5,9 @@ Keeps one snapshot of the warehouse's names until the next load. Knows no questi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -16,10 +17,10 @@ from sqlglot import Expr
 
 from assistant.analysis.books import Books
 from assistant.config import Config
-from assistant.engines import duckdb_engine
-from assistant.engines.duckdb_engine import DuckDBEngine
+from assistant.engine_room import limits_of, open_engine
+from assistant.engines.cached import Cached
 from assistant.engines.engine import Engine
-from assistant.errors import GuardRefusal, Refused
+from assistant.errors import Clarify, GuardRefusal, Refused
 from assistant.house import Warehouse, read_warehouse, user_access, visible
 from assistant.ledger import allowances
 from assistant.ledger.budget import Limit
@@ -35,8 +36,10 @@ from assistant.sql import compile as sql_compile
 from assistant.sql import guard, lints, policy, roles, scan
 from assistant.sql.roles import Roles
 from assistant.sql.scan import Scan
-from assistant.values import Access, AnswerColumn, CheckedQuery, Limits, Lint, QueryPlan, Rows, Stage
+from assistant.values import Access, AnswerColumn, CheckedQuery, Lint, QueryPlan, Rows, Stage
 
+ANYWAY = "run it anyway"
+_CONFIRMED = re.compile(rf"(?:^|[\s,.;:–—-]+|[\s;]*/\*\s*){ANYWAY}[\s.!]*(?:\*/\s*)?$", re.IGNORECASE)
 Watch = Callable[[Stage, Any], None]
 
 
@@ -49,8 +52,9 @@ class Premises:
 
     def __init__(self, config: Config, engine: Engine | None = None) -> None:
         self.config = config
-        self.limits = Limits(seconds=config.query_seconds, memory_mb=config.query_memory_mb)
-        self.engine: Engine = engine or DuckDBEngine(config.warehouse, self.limits)
+        self.limits = limits_of(config)
+        self.engine: Engine = engine or open_engine(config)
+        self.results = _caching(self.engine, config)
         self.saved = Saved(config.ledger_path)
         self._warehouse: Warehouse | None = None
         self._accesses: dict[tuple[str, str | None], Access] = {}
@@ -86,25 +90,18 @@ class Premises:
     @property
     def warehouse(self) -> Warehouse:
         """The current version's names; read anew when a load has published another."""
-        version = duckdb_engine.file_version(self.config.warehouse)
+        version = self.engine.version()
         if self._warehouse is None or self._warehouse.version != version:
-            if isinstance(self.engine, DuckDBEngine):
-                self.engine.close()  # DuckDB hands out the old file again while this process holds it open
-            with self.reading() as reader:
+            with self.engine.reading() as reader:
                 self._warehouse = read_warehouse(reader, self.schema, self.vocabulary, version)
             self._accesses.clear()
             self._lexicons.clear()
             self._sizes.clear()
         return self._warehouse
 
-    @contextmanager
-    def reading(self) -> Iterator[Reader]:
+    def reading(self) -> AbstractContextManager[Reader]:
         """Runs trusted SQL of ours, past every policy: for what the warehouse knows of itself."""
-        connection = duckdb_engine.open_locked(self.config.warehouse, self.limits)
-        try:
-            yield lambda text: connection.cursor().execute(text).fetchall()
-        finally:
-            connection.close()
+        return self.engine.reading()
 
     def access(self, user: str | None, readers: Sequence[str] = ()) -> Access:
         """What this user, and every one of the readers too, may see.
@@ -116,16 +113,20 @@ class Premises:
         house = self.warehouse
         key = (house.catalog.data_version, user)
         if key not in self._accesses:
-            self._accesses[key] = user_access(user, house, self.limits, self.roles)
+            found = user_access(user, house, self.limits, self.roles)
+            # Rollups are in the warehouse's own file alone.
+            self._accesses[key] = found if self.engine.dialect == "duckdb" else without_rollups(found)
         return self._accesses[key]
 
-    def books(self, user: str | None, today: date | None = None, readers: Sequence[str] = ()) -> Books:
+    def books(
+        self, user: str | None, today: date | None = None, readers: Sequence[str] = (), confirmed: bool = False
+    ) -> Books:
         """What an analysis reads with, as this user. Raises Refused for a user that is not listed."""
         house, access = self.warehouse, self.access(user, readers)
         return Books(
             house=house,
             access=access,
-            engine=lambda checked: self.engine.run(checked, owner=user),
+            engine=lambda checked: self.execute(checked, access, user, confirmed),
             today=today or datetime.now(UTC).date(),
             schemas=self.config.schemas,
             drawer=Drawer(self.config.ledger_path),
@@ -162,10 +163,26 @@ class Premises:
 
     def run_plan(self, plan: QueryPlan, house: Warehouse, access: Access) -> tuple[Sequence[AnswerColumn], Rows]:
         statement = self.compiled(plan, house)
-        return statement.columns, self.engine.run(check_planned(statement.tree, access))
+        return statement.columns, self.results.run(check_planned(statement.tree, access))
 
     def run_sql(self, text: str, access: Access) -> Rows:
-        return self.engine.run(guard.check(text, access))
+        return self.results.run(guard.check(text, access))
+
+    def execute(self, checked: CheckedQuery, access: Access, owner: str | None, confirmed: bool = False) -> Rows:
+        """The rows of a checked statement. Raises Clarify for one that reads very much and was not `confirmed`."""
+        most = self.config.ask_above_rows, self.config.ask_above_gb * 1e9
+        known = self.warehouse.catalog.rows
+        whole = scan.estimate(checked, access, {name: scan.Table(known.get(name, 0)) for name in checked.tables})
+        if not confirmed and (whole.rows > most[0] or whole.bytes > most[1]):
+            found = self._estimate(checked, access)
+            if found.rows > most[0] or found.bytes > most[1]:
+                raise Clarify(
+                    f"This would read {found}, and over {most[0]:,} rows or {most[1] / 1e9:g} GB it is only run when "
+                    "that is meant. Narrow it (a shorter period, a filter, a coarser grouping), or say so: "
+                    f"“{ANYWAY}” (in SQL: a comment `-- {ANYWAY}` at its end).",
+                    (ANYWAY,),
+                )
+        return self.results.run(checked, owner=owner)
 
     def check(self, text: str, user: str | None = None, readers: Sequence[str] = ()) -> CheckedQuery:
         """Only validates, with FinOps lints as warnings. Raises GuardRefusal."""
@@ -176,7 +193,10 @@ class Premises:
 
     def estimate(self, checked: CheckedQuery, user: str | None = None) -> Scan:
         """What the statement is going to read, estimated from the rows that the user sees."""
-        house, access = self.warehouse, self.access(user)
+        return self._estimate(checked, self.access(user))
+
+    def _estimate(self, checked: CheckedQuery, access: Access) -> Scan:
+        house = self.warehouse
         return scan.estimate(checked, access, {name: self._table(name, house, access) for name in checked.tables})
 
     def _table(self, name: str, house: Warehouse, access: Access) -> scan.Table:
@@ -192,9 +212,28 @@ class Premises:
         """Validates, applies the row policy of the user and the readers, runs."""
         checked = self.check(text, user, readers)
         watch("checked", checked)
-        rows = self.engine.run(checked, owner=user)
+        rows = self.execute(checked, self.access(user, readers), user, confirmed(text))
         watch("ran", rows)
         return checked, rows
+
+
+def _caching(engine: Engine, config: Config) -> Engine:
+    """The engine, behind the results that are kept on disk, if any are."""
+    return Cached(engine, config.results_path, config.result_cache_mb) if config.result_cache_mb else engine
+
+
+def without_rollups(access: Access) -> Access:
+    return replace(access, tables={name: replace(table, rollups=()) for name, table in access.tables.items()})
+
+
+def confirmed(text: str) -> bool:
+    """Whether a statement or a question ends with the words that confirm its cost."""
+    return _CONFIRMED.search(text) is not None
+
+
+def unconfirmed(question: str) -> str:
+    """The question without these words."""
+    return _CONFIRMED.sub("", question)
 
 
 def check_planned(tree: Expr, access: Access) -> CheckedQuery:

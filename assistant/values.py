@@ -23,7 +23,7 @@ class Question:
     """What a person asked; `user` None is the local operator, who has no row policy.
 
     readers: the others who will read the answer, as in a chat channel. It holds only what every one of them and
-    the user may see, and it may continue what any of them asked in the thread.
+    the user may see, and it may continue what any of them asked in the thread. confirmed: run it whatever it reads.
     """
 
     text: str
@@ -32,6 +32,7 @@ class Question:
     today: date | None = None
     planner: Literal["auto", "local", "llm"] = "auto"
     readers: tuple[str, ...] = ()
+    confirmed: bool = False
 
 
 # --- the plan: pydantic, because a language model may write one --------------------------------
@@ -146,6 +147,24 @@ class TableColumn:
 
 
 @dataclass(frozen=True)
+class Rollup:
+    """Sums of a table by day (or month) and some of its columns, kept under `name` in schema `_askcost`.
+
+    Its columns are called as in the table; `time` holds the first moment of the day or month. newest: the table's
+    newest day.
+    """
+
+    name: str
+    table: str
+    time: str
+    grain: Literal["day", "month"]
+    dimensions: tuple[str, ...]
+    sums: tuple[str, ...]
+    rows: int = 0
+    newest: date | None = None
+
+
+@dataclass(frozen=True)
 class TableAccess:
     """What one user may see of one table.
 
@@ -153,6 +172,7 @@ class TableAccess:
     predicate: trusted SQL over the table's columns; None means every row.
     shortcuts: tag key → physical column that holds the same values as Tags['key'], faster.
     masks: column → trusted SQL that stands for it: who a person is, where this user may not see it.
+    rollups: sums of the table that may be read instead where they give the same rows, the smallest first.
     """
 
     name: str
@@ -160,6 +180,7 @@ class TableAccess:
     predicate: str | None = None
     shortcuts: Mapping[str, str] = field(default_factory=dict)
     masks: Mapping[str, str] = field(default_factory=dict)
+    rollups: tuple[Rollup, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -201,7 +222,9 @@ class Lint:
 class CheckedQuery:
     """A statement that passed the guard. Only `executable` is ever run.
 
-    sql: the readable statement as asked; executable: regenerated, quoted, policies injected.
+    sql: the readable statement as asked; executable: regenerated, quoted, policies injected, in DuckDB's dialect, and
+    where `rollups` (their names) has some, reading these; whole: the executable that reads the tables themselves.
+    outputs: the columns that it returns, with DuckDB's types; none when only a run can tell (a PIVOT without values).
     """
 
     sql: str
@@ -212,6 +235,13 @@ class CheckedQuery:
     policy: str | None
     limits: Limits
     warnings: tuple[Lint, ...] = ()
+    outputs: tuple[TableColumn, ...] = ()
+    rollups: tuple[str, ...] = ()
+    on_tables: str | None = None
+
+    @property
+    def whole(self) -> str:
+        return self.on_tables or self.executable
 
 
 @dataclass(frozen=True)

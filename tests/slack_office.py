@@ -70,6 +70,17 @@ def _build_large(warehouse: Path) -> None:
     load([str(path)], warehouse)
 
 
+def _build_odd(warehouse: Path) -> None:
+    """The same, with 900 dollars on the last day."""
+    web_company.build(warehouse, spike=900)
+    (warehouse.parent / "people.csv").write_text(USERS)
+    load([str(warehouse.parent / "people.csv")], warehouse, "users", replace=True)
+
+
+def odd(once: Once) -> Path:
+    return once("slack_odd.duckdb", _build_odd)
+
+
 def small(once: Once) -> Path:
     return once("slack.duckdb", _build)
 

@@ -161,7 +161,9 @@ class SlackServer:
         shown = {"ts": message.ts, "text": message.text} if message else {}
         if message and message.thread:
             shown["thread_ts"] = message.thread
-        kept = {k: v for k, v in action.items() if k in ("type", "action_id", "value", "selected_option")}
+        kept = {
+            k: v for k, v in action.items() if k in ("type", "action_id", "value", "selected_option", "selected_date")
+        }
         return {
             "type": "block_actions",
             "team": {"id": TEAM},

@@ -75,7 +75,11 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "bill.csv").write_text(february())
     (folder / "users.csv").write_text("user,team,role,row_policy\nann,Orion,admin,\nnoor,Orion,analyst,team = Orion\n")
     loader.load([str(folder / "bill.csv")], folder / "w.duckdb")
+    (folder / "budgets.csv").write_text(
+        "month,dimension,value,amount_usd\n2026-02-01,total,,200\n2026-02-01,team,Orion,50\n2026-02-01,team,Payments,100\n"
+    )
     loader.load([str(folder / "users.csv")], folder / "w.duckdb", "users")
+    loader.load([str(folder / "budgets.csv")], folder / "w.duckdb", "budgets")
     return folder / "w.duckdb"
 
 
@@ -181,6 +185,7 @@ def test_words_become_a_rule_or_a_question(reader: Assistant, case: dict[str, An
     assert rule.zone == case.get("zone", "UTC")
     found = [rule.line.side, rule.line.value, rule.line.unit, rule.line.per] if rule.line else None
     assert found == case.get("line")
+    assert (rule.line.of if rule.line else "value") == case.get("of", "value")
     assert [rule.channel.kind, rule.channel.to] == case.get("to", [rule.channel.kind, rule.channel.to])
 
 
@@ -218,6 +223,59 @@ def test_a_day_that_is_not_over_is_not_below(watch: Watch) -> None:
     assert [a.occurrence for a in watch.due(rule, at("03-01"))] == ["2026-02-26"]
     newest = keep(watch, "tell me when AI spend falls below 5 dollars a day to #finance", at("02-28"))
     assert watch.due(newest, at("03-01")) == []
+
+
+# AI spend in the weeks from 2, 9, 16 and 23 February: 28, 38, 32, 24. The data begins on Sunday the 1st.
+@pytest.mark.parametrize(
+    ("words", "last", "told"),
+    [
+        ("AI spend rises by more than 20 % week over week", 28, ["2026-02-09"]),
+        ("AI spend rises by more than 36 % week over week", 28, []),  # it is 35.7 %
+        ("AI spend falls by more than 10 % week over week", 28, ["2026-02-16"]),  # the last week is not over
+        ("AI spend falls by more than 10 % week over week", 22, []),  # nor is this one while no later day is loaded
+        ("AI spend rises by more than 9 dollars week over week", 28, ["2026-02-09"]),
+        ("AI spend rises by more than 5 % day over day", 28, ["2026-02-10", "2026-02-20"]),  # 10 to 12 are one crossing
+        ("AI spend rises by more than 5 % month over month", 28, []),  # January is not loaded
+        ("cost by team rises by more than 20 % week over week", 28, ["2026-02-09 · Payments"]),
+    ],
+)
+def test_a_change_is_against_the_whole_time_before(
+    tmp_path: Path, config: Config, words: str, last: int, told: list[str]
+) -> None:
+    (tmp_path / "bill.csv").write_text(february(last))
+    loader.load([str(tmp_path / "bill.csv")], tmp_path / "w.duckdb")
+    watch = command.watch(config.model_copy(update={"warehouse": tmp_path / "w.duckdb"}))
+    rule = keep(watch, f"tell me when {words}, to #finance", at("02-02"))
+    assert [alert.occurrence for alert in watch.test(rule, at("03-01"))] == told
+    watch.assistant.close()
+
+
+def test_a_change_says_what_it_is_measured_against(watch: Watch, web: Web) -> None:
+    rule = keep(watch, "tell me when AI spend rises by more than 20 % week over week to #finance", at("02-05"))
+    [alert] = watch.due(rule, at("03-01"))
+    assert alert.message.title == ("AI spend: $38.00 in 9–15 Feb 2026, 35.7% more than in 2–8 Feb 2026 ($28.00)")
+    assert alert.message.text == "The line is 20% more than the whole week before: $33.60."
+    assert outcomes(watch.run(at("02-15"))) == [("2026-02-09", "sent")]
+    assert watch.run(at("02-16")) == []
+    assert watch.run(at("02-23")) == []
+
+
+def test_a_part_of_the_budget_is_told_once_a_month(watch: Watch, web: Web) -> None:
+    """Orion has spent 56 of 50, Payments 126 of 100, all 196 of 200."""
+    whole = keep(watch, "tell me when we have used 80 % of the budget, to #finance", at("02-05"))
+    assert [a.occurrence for a in watch.due(whole, at("03-01"))] == ["2026-02-01"]
+    assert keep(watch, "tell me when we go over budget, to #finance", at("02-05")).question == "budget used"
+    teams = keep(watch, "tell me when any team has used 115 % of its budget, to #finance", at("02-05"))
+    [alert] = watch.due(teams, at("03-01"))
+    assert alert.occurrence == "2026-02-01 · Payments"
+    assert alert.message.title.startswith("Budget used by team · Payments: 126.0% in Feb 2026, above 115.0%")
+    watch.run(at("03-02"))
+    assert len(web.got) == 2
+    assert watch.run(at("03-03")) == []
+    words = "tell me when team Orion has used 80 % of its budget, to #finance"
+    assert keep(watch, words, at("02-05")).question == "budget used of team Orion"
+    with pytest.raises(Refused, match="budgets is not open to you"):
+        keep(watch, words, at("02-05"), user="noor")
 
 
 def test_a_digest_goes_out_at_its_owners_time(watch: Watch, web: Web) -> None:
@@ -539,7 +597,7 @@ def test_a_rule_is_shown_before_it_is_kept(askcost: Callable[..., Result]) -> No
     assert "AI spend: $8.00 on 20 Feb 2026, above $5.00" in shown.output
     assert "No alerts yet" in askcost().output
     assert askcost(*words, "--yes").exit_code == 0
-    assert "when above 5 USD a day, to #finance" in askcost().output
+    assert "when above $5.00 a day, to #finance" in askcost().output
 
 
 def test_dead_letters_are_sent_when_the_channel_is_back(askcost: Callable[..., Result], web: Web) -> None:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import multiprocessing
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from tempfile import mkdtemp
 from uuid import uuid4
 
 import pytest
+from conftest import DATA
 
+from assistant import verifying
+from assistant.assistant import Assistant
+from assistant.backup import backup
 from assistant.config import Config
-from assistant.errors import LedgerError
+from assistant.errors import LedgerError, Refused
 from assistant.ledger import chain, search, store
 from assistant.ledger.alerts import FOREVER, Alerts
 from assistant.ledger.audit import Ledger
@@ -24,7 +30,9 @@ from assistant.ledger.prices import Price, Usage
 from assistant.ledger.search import Sought
 from assistant.ledger.spend import Call, Spend, Who
 from assistant.ledger.store import Store
-from assistant.values import Answer, QueryPlan
+from assistant.restore import restore
+from assistant.values import Answer, QueryPlan, Question
+from assistant.warehouse.load import load
 
 ANN = Who("answer-1", "ann", "Core", "thread")
 PLAN = QueryPlan(dataset="cost_and_usage", metrics=("effective_cost",))
@@ -45,15 +53,25 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture
-def config(server: str, tmp_path: Path) -> Config:
-    from sqlalchemy import create_engine, text
+def database(server: str) -> Callable[[], str]:
+    """→ the URL of a new, empty database, each time."""
 
-    name = f"ledger_{uuid4().hex}"
-    engine = create_engine(server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return Config(warehouse=tmp_path / "w.duckdb", ledger_url=server.replace("/postgres?", f"/{name}?"))  # type: ignore[arg-type]
+    def make() -> str:
+        from sqlalchemy import create_engine, text
+
+        name = f"ledger_{uuid4().hex}"
+        engine = create_engine(server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        engine.dispose()
+        return server.replace("/postgres?", f"/{name}?")
+
+    return make
+
+
+@pytest.fixture
+def config(database: Callable[[], str], tmp_path: Path) -> Config:
+    return Config(warehouse=tmp_path / "w.duckdb", ledger_url=database())  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -191,3 +209,37 @@ def test_a_server_that_is_away_costs_the_history_and_names_no_password() -> None
     assert "PostgreSQL can't be used" in str(ledger.problem)
     assert "hunter2" not in str(ledger.problem)
     assert "hunter2" not in repr(Config(ledger_url=url))  # type: ignore[arg-type]
+
+
+def test_it_is_copied_into_a_backup_and_from_there_into_an_empty_database(
+    database: Callable[[], str], tmp_path: Path
+) -> None:
+    was = Config(warehouse=tmp_path / "was" / "w.duckdb", ledger_url=database())  # type: ignore[arg-type]
+    load([str(DATA / "small_bill.csv")], was.warehouse)
+    core = Assistant(was, surface="web")
+    today = date(2025, 4, 2)
+    asked = [core.ask(Question(text, today=today)) for text in ("spend by team in March 2025", "tax", "spend in 2024")]
+    verifying.save(core, asked[0].answer_id, "SELECT 42 AS spend", None, today)
+    core.close()
+    with closing(store.of(was)) as before:
+        Alerts(before).add("daily", "{}")
+        records = list(search.records(before, Sought()))
+    made = backup(was, tmp_path / "b")
+    assert (made.records, made.breaks) == (3, ())
+    with pytest.raises(Refused, match="ASKCOST_LEDGER_URL"):
+        restore(Config(warehouse=tmp_path / "now" / "w.duckdb"), tmp_path / "b")
+    now = Config(warehouse=tmp_path / "now" / "w.duckdb", ledger_url=database())  # type: ignore[arg-type]
+    restore(now, tmp_path / "b")
+    with closing(store.of(now)) as after:
+        assert chain.verify(after, seen=made.head).records == 3
+        assert list(search.records(after, Sought())) == records
+        assert list(Alerts(after).rules()) == ["daily"]
+    again = Config(warehouse=tmp_path / "third" / "w.duckdb", ledger_url=now.ledger_url)
+    load([str(DATA / "small_bill.csv")], again.warehouse)
+    there = again.warehouse.read_bytes()
+    with pytest.raises(LedgerError, match="not empty"):
+        restore(again, tmp_path / "b", force=True)
+    assert {path: path.read_bytes() for path in again.warehouse.parent.iterdir()} == {again.warehouse: there}
+    core = Assistant(now)
+    assert core.ask(Question("spend by team in March 2025", today=today)).rows == ((42,),)  # it lies in the file
+    core.close()

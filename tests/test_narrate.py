@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from conftest import CORPUS_FILES, AssistantFor, ResultsOf
@@ -12,7 +13,7 @@ from assistant.assistant import Assistant
 from assistant.semantics import calendar
 from assistant.telling import numbers
 from assistant.telling.figures import SYMBOLS, currency_of
-from assistant.values import Answer, Grain, Question
+from assistant.values import Answer, Grain, Period, Question
 
 TODAY = date(2026, 3, 19)
 
@@ -48,6 +49,12 @@ def _faults(answer: Answer) -> list[str]:
     quoted = [str(value) for row in answer.rows for value in row if isinstance(value, str)]
     quoted += [value for one in (*plan.filters, *plan.part) for value in one.values]
     quoted += [_label(v, plan.grain) for row in answer.rows for v in row if isinstance(v, date)]
+    quoted += [
+        calendar.label(Period(start=first, end=last + timedelta(days=1)))
+        for row in answer.rows
+        for first, last in itertools.pairwise(v for v in row if isinstance(v, date))
+        if first <= last
+    ]
     quoted += [calendar.label(period) for period in (plan.period, plan.comparison) if period]
     quoted += re.findall(r"Data is loaded up to (\d+ \w+ \d+)", text)
     quoted += [column.unit or "" for column in answer.columns]

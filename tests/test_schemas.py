@@ -100,6 +100,8 @@ def test_every_dimension_splits_its_default_metric(dataset: str, tarnbrook: Assi
 def test_a_metric_is_found_by_its_words_and_by_no_other_metric(name: str, tarnbrook: Assistant) -> None:
     metric = tarnbrook.warehouse.model.metric(name)
     for words in () if metric.periodless else metric.synonyms:
+        if words in tarnbrook.vocabulary.ignore:
+            continue  # "list" is a measure only beside another one
         answer = tarnbrook.ask(Question(f"{words} in January 2026", None, None, TODAY))
         if answer.plan is not None:
             assert name in answer.plan.metrics, f"{words!r} → {answer.plan.metrics}"

@@ -268,11 +268,19 @@ async def test_feedback_is_kept(once: Once, tmp_path: Path) -> None:
 # --- what the documentation shows ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["slack-answer.json", "slack-clarify.json"])
+@pytest.mark.parametrize(
+    "name", ["slack-answer.json", "slack-clarify.json", "slack-alert.json", "slack-anomalies.json"]
+)
 def test_the_examples_in_docs_are_blocks_that_slack_takes(name: str) -> None:
-    content = json.loads((DOCS / name).read_text(encoding="utf-8"))
+    content = json.loads((DOCS / f"slack-{name}.json").read_text(encoding="utf-8"))
     validate(content["blocks"], 50)
     assert content["text"]
+
+
+def test_the_home_in_docs_is_a_view_that_slack_takes() -> None:
+    home = json.loads((DOCS / "slack-home.json").read_text(encoding="utf-8"))
+    validate(home["blocks"], 100)
+    assert "Your alerts" in json.dumps(home)
 
 
 def test_the_manifest_asks_for_what_the_doctor_looks_for() -> None:

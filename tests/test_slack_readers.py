@@ -45,6 +45,7 @@ async def test_a_channel_sees_what_all_its_members_may(once: Once, tmp_path: Pat
             for hidden in {ALL, BENS, CYDS} - {shared}:
                 assert hidden not in message.words
             assert "Cumulus" not in message.words  # a policy names what others must not know of
+        await there.quiet()
         privately = there.slack.said(f"D{ADA}")
         assert [ALL in message.words for message in privately] == [True, True]
         by_ben = await there.ask(BEN, "cost last month", "C2")  # sees no more than the channel

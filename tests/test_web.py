@@ -29,6 +29,7 @@ from assistant.assistant import Assistant
 from assistant.config import Config
 from assistant.desk import briefing, changes, shown
 from assistant.desk.desk import Desk, StoppableEngine, stoppable
+from assistant.engines.duckdb_engine import DuckDBEngine
 from assistant.engines.sandbox import Sandbox
 from assistant.errors import AssistantError, Refused
 from assistant.surfaces.cli import serving
@@ -264,12 +265,11 @@ def test_no_briefing_for_somebody_who_is_not_listed(desk: Desk) -> None:
 # --- stopping ------------------------------------------------------------------------------------------
 
 
-class Recording:
-    """An Engine that notes whose statement runs."""
-
-    dialect = "duckdb"
+class Recording(DuckDBEngine):
+    """An Engine that notes whose statement runs, and runs none."""
 
     def __init__(self) -> None:
+        super().__init__(Path("none.duckdb"))
         self.ran: list[tuple[str | None, str | None]] = []
         self.cancelled: list[str] = []
 
@@ -280,8 +280,6 @@ class Recording:
     def cancel(self, query_id: str) -> bool:
         self.cancelled.append(query_id)
         return True
-
-    def close(self) -> None: ...
 
 
 def test_the_stop_button_finds_the_statement_of_its_own_chat() -> None:

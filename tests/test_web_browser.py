@@ -44,7 +44,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(web_company.build(tmp_path_factory.mktemp("chat") / "costs.duckdb"))
+    warehouse = web_company.build(tmp_path_factory.mktemp("chat") / "costs.duckdb")
+    server = Server(warehouse, ASKCOST_ALERTS_SLACK='{"#finance": "http://127.0.0.1:9/hook"}')
     yield server
     server.stop()
 
@@ -231,6 +232,52 @@ def test_sql_is_saved_as_verified_and_an_answer_is_judged(visit: Visit) -> None:
     visit.answered(lambda: visit.last("sql-withdraw").click())
     visit.ask("cost by service in January 2026")
     expect(visit.last("answer-table")).not_to_contain_text("listed")
+
+
+def test_an_alert_is_made_by_chatting_and_muted_and_removed_by_buttons(visit: Visit) -> None:
+    visit.open(390, 844, "dark")
+    page = visit.page
+    visit.answered(lambda: visit.say("tell me when cost passes 600 dollars a month"))
+    visit.last("choices").get_by_text("To #finance", exact=True).click()  # nobody knows the operator's address
+    expect(visit.last("draft")).to_contain_text("it would have sent 1 message")
+    expect(visit.last("draft-message")).to_contain_text("$652.86 in Jan 2026, above $600.00")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "wider than a phone"
+    visit.last("draft-keep").click()
+    expect(visit.last("draft-state")).to_have_text("Kept.")
+    visit.say("mute it until Friday")
+    expect(visit.last("alert")).to_contain_text("when above $600.00 a month")
+    found = Axe().run(page).response["violations"]
+    assert [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")] == []
+    visit.last("alert-mute-until").click()
+    expect(visit.last("alert-muted")).to_have_text("quiet until Fri 13 Mar 2026")
+    visit.last("alert-unmute").click()
+    expect(page.get_by_test_id("alert-muted")).to_have_count(0)
+    visit.last("alert-remove").click()
+    visit.last("alert-remove-sure").click()
+    expect(page.get_by_text("You have no alerts.").last).to_be_visible()
+    visit.ask("cost by service last month")  # an ordinary question still is one
+    expect(visit.last("answer-table").locator("tbody tr")).to_have_count(len(web_company.SERVICES))
+
+
+def test_an_incident_is_decided_under_its_answer(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A day of 900 at the end of a calm company."""
+    warehouse = web_company.build(tmp_path_factory.mktemp("odd") / "costs.duckdb", spike=900)
+    server = Server(warehouse)
+    visit = Visit(browser, server)
+    try:
+        visit.ask("anomalies this month")
+        state = visit.last("incidents").get_by_test_id("incident-state").first
+        expect(state).to_have_text("open")
+        for button, said in (("expect", "expected"), ("reopen", "open"), ("close", "closed"), ("reopen", "open")):
+            visit.last("incidents").get_by_test_id(button).first.click()
+            expect(state).to_have_text(said)
+        visit.last("incidents").get_by_test_id("snooze").first.click()
+        visit.last("incidents").get_by_test_id("snooze-day").fill("2026-04-01")
+        expect(state).to_have_text("snoozed until 2026-04-01")
+        visit.check()
+    finally:
+        visit.context.close()
+        server.stop()
 
 
 def test_no_mouse_is_needed(visit: Visit) -> None:

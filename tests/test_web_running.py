@@ -19,7 +19,9 @@ from typing import Any
 
 import pytest
 import web_company
+import yaml
 from chat_client import ChatClient
+from desk import ROOT
 from openai_server import OpenAIServer
 from web_server import Server
 
@@ -48,6 +50,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(warehouse, **settings)
     yield server
     server.stop()
+
+
+# --- under an orchestrator ------------------------------------------------------------------------
+
+
+def test_the_probes_of_the_manifest_reach_it(server: Server) -> None:
+    manifest = (ROOT / "deploy" / "kubernetes.yaml").read_text(encoding="utf-8")
+    (deployment,) = (one for one in yaml.safe_load_all(manifest) if one["kind"] == "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    for name in ("startupProbe", "livenessProbe", "readinessProbe"):
+        probe = container[name]["httpGet"]
+        headers = {header["name"]: header["value"] for header in probe["httpHeaders"]}
+        with urllib.request.urlopen(urllib.request.Request(server.url + probe["path"], headers=headers)) as reply:
+            assert reply.status == 200, name
+        elsewhere = urllib.request.Request(server.url + probe["path"], headers={"Host": "10.0.0.7:8000"})
+        with pytest.raises(urllib.error.HTTPError) as refused:  # without that header, as the kubelet names the pod
+            urllib.request.urlopen(elsewhere)
+        refused.value.close()
 
 
 # --- header sign-in ------------------------------------------------------------------------------

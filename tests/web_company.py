@@ -21,8 +21,11 @@ PROVIDERS = ("Nimbus", "Cumulus")
 USERS = (("ada", "executive", ""), ("ben", "analyst", "provider = Cumulus"))
 
 
-def build(warehouse: Path) -> Path:
-    """Three months of daily charges, and two users: one sees everything, one a single provider."""
+def build(warehouse: Path, spike: int = 0) -> Path:
+    """Three months of daily charges, and two users: one sees everything, one a single provider.
+
+    spike: what one team costs on the last day, at the provider that both users see.
+    """
     folder = warehouse.parent / "files"
     folder.mkdir(parents=True)
     with open(folder / "bill.csv", "w", encoding="utf-8", newline="") as file:
@@ -46,7 +49,8 @@ def build(warehouse: Path) -> Path:
         for n in range((TODAY - date(2025, 12, 1)).days):
             day = date(2025, 12, 1) + timedelta(days=n)
             for at, team in enumerate(TEAMS):
-                cost = f"{at + 1}.{day.month:02}"
+                last = day == TODAY - timedelta(days=1) and team == HEBREW
+                cost = str(spike) if spike and last else f"{at + 1}.{day.month:02}"
                 service, provider = SERVICES[at % 3], PROVIDERS[at % 2]
                 start = day.replace(day=1).isoformat()
                 tags = json.dumps({"team": team})

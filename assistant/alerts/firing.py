@@ -7,13 +7,14 @@ A digest tells at its time, up to a day late. An anomaly is told once, by its in
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from assistant.alerts import sending
+from assistant.alerts import crossing, sending
+from assistant.alerts.crossing import Crossing, Loaded, size
 from assistant.alerts.question import ask
 from assistant.alerts.reading import MONTH
 from assistant.alerts.rule import Alert, Line, Message, Rule, occurrences, shape
@@ -22,7 +23,6 @@ from assistant.errors import AssistantError, LedgerError, Refused
 from assistant.ledger.alerts import FOREVER, Alerts, Firing, Kept
 from assistant.semantics import calendar
 from assistant.telling.answer_object import plain_value
-from assistant.telling.figures import currency_of, figure
 from assistant.telling.table import to_terminal
 from assistant.values import Answer, Grain, Period, Question, Reading
 
@@ -142,11 +142,12 @@ class Watch:
             if one["status"] != "open" or one["last"] < (since or rule.made.date()):
                 continue
             days = f"on {one['start']}" if one["start"] == one["last"] else f"from {one['start']} to {one['last']}"
-            excess, actual, expected = (_size(abs(one[n]), one["unit"]) for n in ("excess", "actual", "expected"))
+            excess, actual, expected = (size(abs(one[n]), one["unit"]) for n in ("excess", "actual", "expected"))
             title = f"Anomaly: {one['where']}, {excess} {'more' if one['excess'] > 0 else 'less'} than expected {days}"
             text = f"Actual {actual}, expected {expected}." + (f" Owner: {one['owner']}." if one["owner"] else "")
             message = self._message(rule, title, text, answer, [row])
-            found.append(Alert(occurrence=str(one["id"]), message=message))
+            told = message.model_copy(update={"incident": str(one["id"])})
+            found.append(Alert(occurrence=str(one["id"]), message=told))
         return found
 
     def crossings(self, rule: Rule, now: datetime, since: date | None = None) -> list[Alert]:
@@ -156,24 +157,20 @@ class Watch:
         first = since or max(rule.made.date(), now.date() - timedelta(days=BACK[line.per]))
         first = calendar.floor(first, line.per, self._fiscal)
         before = calendar.floor(first - DAY, line.per, self._fiscal)
-        answer = self._by(rule, line, Period(start=before, end=now.date() + DAY), now)
+        start = before if line.of == "value" else calendar.floor(before - DAY, line.per, self._fiscal)
+        answer = self._by(rule, line, Period(start=start, end=now.date() + DAY), now)
         floor = first if since is None and before < rule.made.date() else before
-        newest, found = self._until(rule), []
-        for row in _passed(answer, line, first, floor):
-            bucket = calendar.whole(_day(row[_time(answer)]), line.per, self._fiscal)
-            if line.side == "above" or newest >= bucket.end:  # a day that is not over yet is always below
-                found.append(self._crossing(rule, line, answer, row, bucket))
-        return found
+        loaded = self._loaded(rule)
+        found = crossing.crossings(answer, line, first, floor, loaded, self._fiscal)
+        return [self._crossing(rule, line, answer, one, loaded.newest) for one in found]
 
-    def _crossing(self, rule: Rule, line: Line, answer: Answer, row: Sequence[Any], bucket: Period) -> Alert:
-        groups = [str(row[i]) for i, c in enumerate(answer.columns) if c.kind == "dimension" and c.name != "currency"]
+    def _crossing(self, rule: Rule, line: Line, answer: Answer, one: Crossing, newest: date) -> Alert:
+        named = [i for i, c in enumerate(answer.columns) if c.kind == "dimension" and c.name != "currency"]
+        groups = [str(one.row[i]) for i in named]
         what = " · ".join([f"{rule.question[:1].upper()}{rule.question[1:]}", *groups])
-        value, limit = _size(row[-1], line.unit), _size(line.value, line.unit)
-        when = f"{'on' if line.per is Grain.DAY else 'in'} {calendar.label(bucket)}"
-        title = f"{what}: {value} {when}, {line.side} {limit}"
-        key = " · ".join([bucket.start.isoformat(), *groups])
-        said = f"The line is {limit} a {line.per}."
-        return Alert(occurrence=key, message=self._message(rule, title, said, answer, [row]))
+        happened, said = crossing.told(one, line, newest)
+        key = " · ".join([one.bucket.start.isoformat(), *groups])
+        return Alert(occurrence=key, message=self._message(rule, f"{what}: {happened}", said, answer, [one.row]))
 
     def _by(self, rule: Rule, line: Line, period: Period, now: datetime) -> Answer:
         house, readers = self.assistant.warehouse, self.readers(rule)
@@ -188,11 +185,12 @@ class Watch:
             raise Refused(f"“{rule.question}” is no longer in {line.unit} alone, so its threshold means nothing.")
         return answer
 
-    def _until(self, rule: Rule) -> date:
-        """The newest day loaded of what the rule looks at."""
+    def _loaded(self, rule: Rule) -> Loaded:
+        """The days loaded of what the rule looks at; none of them, no crossing is whole."""
         house = self.assistant.warehouse
         days = house.catalog.days.get(house.model.datasets[rule.plan.dataset].loaded_from)
-        return days.last if days else date.min
+        additive = house.model.metric(rule.plan.metrics[0]).additive
+        return Loaded(days.first, days.last, additive) if days else Loaded(date.max, date.min, additive)
 
     def _same(self, rule: Rule, answer: Answer) -> None:
         assert answer.plan
@@ -216,7 +214,8 @@ class Watch:
                 f"\n… and {more:,} more" if more > 0 else ""
             )
         read = f"Read as: {rule.understood if rule.line else answer.understood}"
-        quiet = f"Alert {rule.id} of {rule.owner or 'the operator'}; quiet: askcost alerts mute {rule.id}"
+        whose = f"Alert {rule.id} of {rule.owner or 'the operator'}"
+        quiet = f"{whose}; “my alerts” in the chat, or askcost alerts mute {rule.id}, keeps it quiet"
         seen = None if self.readers(rule) else self.assistant.access(rule.owner).note
         return Message(
             title=title,
@@ -264,41 +263,6 @@ def muted(kept: Kept, rule: Rule, now: datetime) -> bool:
 def _key(at: datetime) -> str:
     """A local time without its offset: the hour that comes twice in autumn is one."""
     return at.replace(tzinfo=None).isoformat(timespec="minutes")
-
-
-# --- thresholds -----------------------------------------------------------------------------------------------------
-
-
-def _passed(answer: Answer, line: Line, first: date, floor: date) -> Iterator[Sequence[Any]]:
-    """The rows, from `first` on, that pass the line; a day after one that passed it too is no crossing.
-
-    Days before `floor` don't count as having passed.
-    """
-    at = _time(answer)
-    passed: dict[tuple[Any, ...], date] = {}
-    for row in sorted(answer.rows, key=lambda row: row[at]):
-        day, value = _day(row[at]), row[-1]
-        if value is None or not (value > line.value if line.side == "above" else value < line.value):
-            continue
-        group = tuple(row[i] for i in range(len(row) - 1) if i != at)
-        again = line.per is Grain.DAY and passed.get(group) == day - DAY >= floor
-        passed[group] = day
-        if day >= first and not again:
-            yield row
-
-
-def _time(answer: Answer) -> int:
-    return next(i for i, column in enumerate(answer.columns) if column.kind == "time")
-
-
-def _day(value: Any) -> date:
-    return value.date() if isinstance(value, datetime) else value
-
-
-def _size(value: Any, unit: str | None) -> str:
-    return (
-        figure(value, unit) if currency_of(unit) or unit == "percent" else f"{figure(value, None)} {unit or ''}".strip()
-    )
 
 
 def now_at(today: date | None) -> datetime:

@@ -10,40 +10,38 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import cache
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-import yaml
 from ulid import ULID
 
 from assistant.alerts import question
+from assistant.alerts.lines import line_of
+from assistant.alerts.phrases import AMOUNT, any_of, cut, named, phrases
 from assistant.alerts.question import EXAMPLES, Asker
 from assistant.alerts.rule import Channel, Line, Rule, occurrences, shape
 from assistant.assistant import Assistant
-from assistant.errors import Clarify, Refused, SchemaError
-from assistant.semantics import words
+from assistant.errors import Clarify, Refused
 from assistant.telling.understood import understood
-from assistant.values import Grain, QueryPlan
+from assistant.values import QueryPlan
 
 LONGEST = 1_000
 MONTH = timedelta(days=32)
-NEEDED = {
-    *("verbs", "whom", "when", "news", "digests", "above", "below"),
-    *("per", "units", "amounts", "days", "times", "default_time", "towards"),
-}
 ADDRESS = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-TARGET = rf"(?P<target>\#[\w-]+|https?://\S+|{ADDRESS})"
+TARGET = rf"(?P<target>\#[\w-]+|slack:[CDG]\w+|https?://\S+|{ADDRESS})"
 TIME = r"(?:(?P<hour>\d{1,2})(?::(?P<minute>\d\d))?\s?(?P<half>am|pm)(?!\w)|(?P<hour24>\d{1,2}):(?P<minute24>\d\d)"
-AMOUNT = r"(?P<amount>[$€£]?\s?\d[\d,]*(?:\.\d+)?\s?(?:k|m|bn|b)?)(?![\w%])"
 
 
 @dataclass(frozen=True)
 class Schedule:
+    """said: the words of it; at: where they stand. timed: a time of day is among them."""
+
     cron: str
     zone: str | None
+    said: str = ""
+    at: int = 0
+    timed: bool = False
 
 
 def read(text: str, asker: Asker, assistant: Assistant) -> Rule:
@@ -51,12 +49,12 @@ def read(text: str, asker: Asker, assistant: Assistant) -> Rule:
     if len(text) > LONGEST:
         raise Refused(f"The rule has {len(text):,} characters; {LONGEST:,} is the most.")
     says = phrases(assistant.config.schemas)
-    rest, channel = _channel(text, asker.to, says)
-    rest, schedule = _schedule(rest, says)
+    rest, channel = _channel(text, asker, says)
+    rest, schedule = schedule_of(rest, says)
     rest, told = _trigger(rest, says)
     line = None
     if told:
-        rest, line = _line(rest, says)
+        rest, line = line_of(rest, says)
     elif schedule is None:
         raise Clarify(
             "When should this be told? Say “tell me when … passes …”, or a time like “Monday 8:00:”.", EXAMPLES
@@ -89,56 +87,28 @@ def read(text: str, asker: Asker, assistant: Assistant) -> Rule:
     )
 
 
-@cache
-def phrases(schemas: Path) -> Mapping[str, Any]:
-    """schemas/alerts.yaml. Raises SchemaError."""
-    path = schemas / "alerts.yaml"
-    try:
-        read: Mapping[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-        missing = NEEDED - set(read)
-    except (OSError, yaml.YAMLError, TypeError) as error:
-        raise SchemaError(path.name, 1, f"can't be read: {error}.") from None
-    if missing:
-        raise SchemaError(path.name, 1, f"lacks {', '.join(sorted(missing))}.")
-    return read
-
-
 # --- the parts ------------------------------------------------------------------------------------------------------
 
 
-def _any(said: Iterable[str]) -> str:
-    """One of these phrases, the longest that fits, as whole words."""
-    ordered = sorted((s.strip() for s in said), key=len, reverse=True)
-    return "(?:" + "|".join(rf"{re.escape(s)}(?!\w)" for s in ordered) + ")"
-
-
-def _named(groups: Mapping[str, Iterable[str]]) -> dict[str, str]:
-    return {said.strip().lower(): name for name, all_ in groups.items() for said in all_}
-
-
-def _cut(text: str, pattern: str, what: str) -> tuple[str, re.Match[str] | None]:
-    """The text without the one place that fits. Raises Clarify for two."""
-    found = list(re.finditer(rf"(?<![\w#@.]){pattern}", text, re.IGNORECASE))
-    if len(found) > 1:
-        raise Clarify(f"There are two {what} in it: “{found[0].group().strip()}” and “{found[1].group().strip()}”.")
-    if not found:
-        return text, None
-    return f"{text[: found[0].start()]} {text[found[0].end() :]}", found[0]
-
-
-def _channel(text: str, to: str | None, says: Mapping[str, Any]) -> tuple[str, Channel]:
-    rest, found = _cut(text, rf"(?:{_any(says['towards'])}\s+)?{TARGET}", "places to send it to")
-    if found and to:
-        raise Clarify(f"Send it to {found['target']} or to {to}? Say it once.")
-    target = to or (found["target"].rstrip(".,;") if found else "")
-    if not target:
+def _channel(text: str, asker: Asker, says: Mapping[str, Any]) -> tuple[str, Channel]:
+    rest, target = target_of(text, says)
+    if target and asker.to:
+        raise Clarify(f"Send it to {target} or to {asker.to}? Say it once.")
+    target = target or asker.to or asker.otherwise
+    if target is None:
         raise Clarify("Where should it be sent? Add “to #channel”, “to ann@company.example”, or a webhook's URL.")
     return rest, channel_of(target)
 
 
+def target_of(text: str, says: Mapping[str, Any]) -> tuple[str, str | None]:
+    """The words without the place that they name, and the place. Raises Clarify for two."""
+    rest, found = cut(text, rf"(?:{any_of(says['towards'])}\s+)?{TARGET}", "places to send it to")
+    return rest, found["target"].rstrip(".,;") if found else None
+
+
 def channel_of(to: str) -> Channel:
     """#finance or slack:C012AB3CD, ann@company.example, https://… Raises Clarify."""
-    if re.fullmatch(r"#[\w-]+|slack:[CG][A-Z0-9]{2,}", to):
+    if re.fullmatch(r"#[\w-]+|slack:[CDG][A-Z0-9]+", to):
         return Channel(kind="slack", to=to.removeprefix("slack:"))
     if re.fullmatch(ADDRESS, to):
         return Channel(kind="email", to=to)
@@ -147,32 +117,34 @@ def channel_of(to: str) -> Channel:
     raise Clarify(f"“{to}” is no place to send to; write #channel, slack:C012AB3CD, an e-mail address or a URL.")
 
 
-def _schedule(text: str, says: Mapping[str, Any]) -> tuple[str, Schedule | None]:
+def schedule_of(text: str, says: Mapping[str, Any]) -> tuple[str, Schedule | None]:
     """Without its day and time: “Monday 8:00”, “at 8 am every weekday”, “every month”."""
-    days = _named(says["days"])
-    each, day = r"(?:(?:on\s+)?(?:every|each|the)\s+|on\s+)?", rf"(?P<day>{_any(days)})"
-    time = rf"{TIME}|(?P<named>{_any(says['times'])}))(?!\d)(?:\s+\(?(?P<zone>{_zones()})\)?)?"
+    days = named(says["days"])
+    each, day = r"(?:(?:on\s+)?(?:every|each|the)\s+|on\s+)?", rf"(?P<day>{any_of(days)})"
+    time = rf"{TIME}|(?P<named>{any_of(says['times'])}))(?!\d)(?:\s+\(?(?P<zone>{_zones()})\)?)?"
     clock = rf"(?:at\s+|@\s*)?{time}|at\s+(?P<plain>\d{{1,2}})(?!\w|:\d)"
-    monthly = _any(said for said, when in days.items() if not when.startswith("*"))
-    after_amount = rf"{AMOUNT}\s*(?:{_any(says['amounts'])})?\s*(?:{_any(_named(says['units']))})?\s*$"
+    monthly = any_of(said for said, when in days.items() if not when.startswith("*"))
+    after_amount = rf"{AMOUNT}\s*(?:{any_of(says['amounts'])})?\s*(?:{any_of(named(says['units']))})?\s*$"
     for pattern in (
         rf"{each}{day}\s*,?\s*(?:{clock})",
         rf"(?:at\s+)?{time}\s*,?\s*{each}{day}",
         rf"(?:on\s+)?(?:every|each)\s+{day}",
         rf"on\s+the\s+(?P<day>{monthly})",
     ):
-        rest, found = _cut(text, pattern, "times")
+        rest, found = cut(text, pattern, "times")
         if found is None or re.search(after_amount, text[: found.start()], re.IGNORECASE):
             continue  # “5,000 dollars every day” says how an amount is counted
         parts = found.groupdict()
         minute, hour = _clock(parts, says)
-        return rest, Schedule(f"{minute} {hour} {days[parts['day'].lower()]}", parts.get("zone"))
+        timed = any(parts.get(name) for name in ("hour", "hour24", "named", "plain"))
+        cron = f"{minute} {hour} {days[parts['day'].lower()]}"
+        return rest, Schedule(cron, parts.get("zone"), found.group(), found.start(), timed)
     return text, None
 
 
 @cache
 def _zones() -> str:
-    return _any(available_timezones())
+    return any_of(available_timezones())
 
 
 def _clock(parts: Mapping[str, str | None], says: Mapping[str, Any]) -> tuple[int, int]:
@@ -195,35 +167,10 @@ def _clock(parts: Mapping[str, str | None], says: Mapping[str, Any]) -> tuple[in
 def _trigger(text: str, says: Mapping[str, Any]) -> tuple[str, bool]:
     """Without “tell me when”; whether that was said. “Send me” alone goes with a time."""
     start = re.match(
-        rf"[\s,:;]*(?:please\s+)?(?:{_any(says['verbs'])}\s+(?:{_any(says['whom'])}\s*)?)(?P<when>{_any(says['when'])})?",
+        rf"[\s,:;]*(?:{any_of(says['polite'])}\s+)?(?:{any_of(says['verbs'])}\s+(?:{any_of(says['whom'])}\s*)?)(?P<when>{any_of(says['when'])})?",
         text, re.IGNORECASE,
     )  # fmt: skip
     return (text[start.end() :], bool(start["when"])) if start else (text, False)
-
-
-def _line(text: str, says: Mapping[str, Any]) -> tuple[str, Line | None]:
-    """Without the threshold, if there is one. Raises Clarify for half of one."""
-    per, units = _named(says["per"]), _named(says["units"])
-    amount = rf"{AMOUNT}\s*(?P<size>{_any(says['amounts'])})?\s*(?P<unit>{_any(units)})?\s*(?P<per>{_any(per)})?"
-    compare = rf"(?P<above>{_any(says['above'])})|(?P<below>{_any(says['below'])})"
-    rest, found = _cut(text, rf"(?:{compare})\s*{amount}", "thresholds")
-    if found is None:
-        return text, None
-    counted = found["per"]
-    if counted is None:  # “daily spend passes …”
-        rest, before = _cut(rest, rf"(?P<per>{_any(word for word in per if word.endswith('ly'))})", "counts")
-        counted = before and before["per"]
-    if counted is None:
-        said = found.group().strip()
-        raise Clarify(f"“{said}” in how long?", tuple(f"{said} {of[0]}" for of in says["per"].values()))
-    token = words.tokens(found["amount"])[0]
-    assert token.number is not None
-    unit = units.get((found["unit"] or "").lower())
-    if unit and token.currency and unit != token.currency:
-        raise Clarify(f"“{found.group().strip()}” names two currencies.")
-    value = token.number * Decimal(says["amounts"].get((found["size"] or "").lower(), 1))
-    grain = Grain(per[counted.lower()])
-    return rest, Line(side="above" if found["above"] else "below", value=value, unit=unit or token.currency, per=grain)
 
 
 def _bare(text: str) -> str:
@@ -231,7 +178,7 @@ def _bare(text: str) -> str:
 
 
 def _without(text: str, said: Iterable[str]) -> str:
-    return re.sub(rf"^{_any(said)}\s+", "", text, flags=re.IGNORECASE)
+    return re.sub(rf"^{any_of(said)}\s+", "", text, flags=re.IGNORECASE)
 
 
 def _last(schedule: Schedule | None, zone: str, now: datetime) -> datetime:

@@ -16,12 +16,17 @@ Kind = Literal["threshold", "digest", "anomaly"]
 
 
 class Line(Frozen):
-    """The amount of one `per` that is told of when it is passed. unit: the metric's: a currency, tokens."""
+    """What is told of when it is passed. unit: the metric's: a currency, tokens, percent.
+
+    of: `value` is the amount of one `per`; `change` and `change_percent` are how much more (above) or less (below) it
+    is than that of the whole `per` before.
+    """
 
     side: Literal["above", "below"]
     value: Decimal
     unit: str | None
     per: Grain
+    of: Literal["value", "change", "change_percent"] = "value"
 
 
 class Channel(Frozen):
@@ -55,7 +60,7 @@ class Rule(Frozen):
 class Message(Frozen):
     """Plain texts, values from the data among them; whoever sends them escapes. table: monospaced lines.
 
-    columns and rows: the same for programs, as JSON values.
+    columns and rows: the same for programs, as JSON values. incident: the id of the anomaly that it tells of.
     """
 
     title: str
@@ -64,6 +69,7 @@ class Message(Frozen):
     small: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[Any, ...], ...] = ()
+    incident: str | None = None
 
 
 class Alert(Frozen):

@@ -111,6 +111,20 @@ def blocks(message: Message) -> list[dict[str, Any]]:
     return found
 
 
+def decisions(incident: str) -> dict[str, Any]:
+    """Buttons under an anomaly that the bot tells of; assistant/surfaces/slack/deciding.py hears them."""
+
+    def said(text: str) -> dict[str, Any]:
+        return {"type": "plain_text", "text": text, "emoji": False}
+
+    buttons = [
+        {"type": "button", "text": said(label), "action_id": f"incident_{what}", "value": incident}
+        for label, what in (("Expected", "expected"), ("Close", "closed"))
+    ]
+    snooze = {"type": "datepicker", "action_id": f"incident_snoozed:{incident}", "placeholder": said("Snooze until…")}
+    return {"type": "actions", "elements": [*buttons, snooze]}
+
+
 def _table(message: Message) -> str:
     """Its lines in place, without links."""
     return "\n".join(unlinked(f"|{line}")[1:] for line in message.table.splitlines())
@@ -131,6 +145,8 @@ def _to_slack(message: Message, channel: Channel, key: str, config: Config) -> N
         _post(target, json.dumps(body).encode(), headers, f"Slack ({channel.to})")
         return
     assert config.slack_bot_token is not None
+    if message.incident:
+        body["blocks"].append(decisions(message.incident))
     headers["Authorization"] = f"Bearer {config.slack_bot_token.get_secret_value()}"
     url = f"{config.slack_base_url.rstrip('/')}/chat.postMessage"
     reply = _post(url, json.dumps({**body, "channel": target}).encode(), headers, f"Slack ({channel.to})")

@@ -104,12 +104,13 @@ def _status(body: Mapping[str, Any], decision: Decision | None, books: Books, it
     return "closed" if ended and not body["ongoing"] else "open"
 
 
-def decide(books: Books, store: Incidents, name: str, what: What, until: date | None, note: str | None) -> None:
+def decide(books: Books, store: Incidents, name: str, what: What, until: date | None, note: str | None,
+           by: str | None = None) -> None:  # fmt: skip
     """Keeps what somebody says of an incident. Raises Refused for one that this user has not."""
     known = {one["id"] for one in _stored(books, store)}
     if name not in known:
-        raise Refused(f"There is no incident {name}; `askcost anomalies` lists them with their ids.")
-    store.decide(scope(books), name, Decision(what, now(), until, note, books.user))
+        raise Refused(f"There is no incident {name}; “anomalies”, or `askcost anomalies`, lists them with their ids.")
+    store.decide(scope(books), name, Decision(what, now(), until, note, by or books.user))
 
 
 def report(

@@ -201,8 +201,17 @@ def ends(
 
 
 def scope(books: Books) -> str:
-    """Whose view: users with the same row policy and role share their scans."""
-    return f"{books.access.role}: {books.access.note}" if books.access.note else ""
+    """Whose view: users with the same row policy and role share their scans, and so do readers who see the same.
+
+    The note of several readers names nobody's policy, so their view is told apart by what it holds.
+    """
+    access = books.access
+    if not access.note:
+        return ""
+    if access.user != "":
+        return f"{access.role}: {access.note}"
+    seen = sorted((t.name, t.predicate, t.columns, sorted(t.masks.items())) for t in access.tables.values())
+    return f"readers: {hashlib.sha256(repr(seen).encode()).hexdigest()[:32]}"
 
 
 def scan(books: Books, store: Incidents, anew: bool = False) -> list[str]:

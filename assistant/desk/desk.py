@@ -10,10 +10,11 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from datetime import time as time_of_day
 from typing import Any, TypeVar
 
 from ulid import ULID
@@ -25,6 +26,7 @@ from assistant.engines.engine import Engine
 from assistant.errors import AssistantError, Clarify, Refused
 from assistant.premises import Watch, unseen
 from assistant.semantics.calendar import Now
+from assistant.semantics.catalog import Reader
 from assistant.values import (
     Answer,
     AnswerColumn,
@@ -51,6 +53,10 @@ class StoppableEngine:
         self._running: set[object] = set()
 
     @property
+    def name(self) -> str:
+        return self._engine.name
+
+    @property
     def running(self) -> int:
         """How many statements run or wait for their turn."""
         return len(self._running)
@@ -64,6 +70,12 @@ class StoppableEngine:
 
     def cancel(self, query_id: str) -> bool:
         return self._engine.cancel(query_id)
+
+    def version(self) -> str:
+        return self._engine.version()
+
+    def reading(self) -> AbstractContextManager[Reader]:
+        return self._engine.reading()
 
     def close(self) -> None:
         self._engine.close()
@@ -104,6 +116,13 @@ class Desk:
     @property
     def today(self) -> date:
         return self._today or datetime.now(UTC).date()
+
+    @property
+    def moment(self) -> datetime:
+        """Now; of a day that is fixed, its last second (UTC)."""
+        if self._today is None:
+            return datetime.now(UTC)
+        return datetime.combine(self._today, time_of_day.max, UTC).replace(microsecond=0)
 
     def ask(
         self,
@@ -197,7 +216,7 @@ class Desk:
         record = self.record(answer_id, user, thread, readers)
         if record["status"] != "answered":
             raise Refused(NOT_YOURS)
-        question = Question(record["question"], user, record["thread"], self.today, readers=readers)
+        question = Question(record["question"], user, record["thread"], self.today, readers=readers, confirmed=True)
         if record["plan"]:
             answer = self._planned(QueryPlan.model_validate(record["plan"]), question, answer_id)
         else:

@@ -56,7 +56,7 @@ def since(
     if not metrics:
         return Since(loads, why_none="No charge is named: what was asked does not add up over charges.")
     with assistant.reading() as read:
-        known = read("SELECT 1 FROM duckdb_tables() WHERE schema_name = '_askcost' AND table_name = 'restated'")
+        known = any((schema, table) == ("_askcost", "restated") for schema, table, *_ in read.columns())
     if not known:
         return Since(loads)
     try:

@@ -15,6 +15,7 @@ from assistant.assistant import UNDERSTOOD_SQL, VERIFIED
 from assistant.desk import changes
 from assistant.desk.desk import Desk
 from assistant.errors import AssistantError
+from assistant.planning import replies
 from assistant.sql import explain
 from assistant.telling.chart import draw
 from assistant.telling.figures import figure
@@ -23,7 +24,6 @@ from assistant.values import Answer, AnswerColumn, Chart, Grain
 
 MOST_ROWS = 1_000
 MOST_NAMES = 2
-UNKNOWN = re.compile(r"“([^”]+)”")
 WORD_JOINER = "\u2060"  # has no width; a link that is not one has to be broken by something
 
 
@@ -131,13 +131,10 @@ def loaded_to(answer: Answer, desk: Desk) -> date | None:
 
 
 def choice(answer: Answer, option: str) -> str:
-    """What an option asks: the question with its unknown word replaced, or the option itself."""
+    """What an option asks: the question with its unknown word replaced, or the option, which the thread completes."""
     assert answer.clarify
-    for word in UNKNOWN.findall(answer.clarify.question):
-        pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE)
-        if pattern.search(answer.question):
-            return pattern.sub(lambda _: option, answer.question, count=1)
-    return option
+    text = replies.completed(answer.question, answer.clarify.question, option)
+    return option if text == f"{answer.question} {option}" else text
 
 
 def _cell(value: Any, column: AnswerColumn, grain: Grain | None, currency: str | None) -> str:

@@ -39,21 +39,21 @@ def stopped(limit: str, limits: Limits) -> EngineError:
 
 
 FAULTS: tuple[tuple[str, str], ...] = (
-    (r"division by zero|divide by zero", "The query divides by zero; wrap the divisor in NULLIF(…, 0)."),
+    (r"division by zero|divide.by.zero", "The query divides by zero; wrap the divisor in NULLIF(…, 0)."),
     (
-        r"overflow|out of range",
+        r"overflow|out.of.range",
         "A number in the query is too large for its type; cast it to DOUBLE or to a wider DECIMAL.",
     ),
     (
-        r"must appear in the GROUP BY|cannot be referenced.+before.+GROUP BY",
+        r"must appear in the GROUP BY|cannot be referenced.+before.+GROUP BY|MISSING_(AGGREGATION|GROUP_BY)",
         "A selected column is neither grouped nor aggregated; add it to GROUP BY or aggregate it.",
     ),
     (
-        r"more than one row returned by a subquery",
+        r"more than one row returned by a subquery|SCALAR_SUBQUERY_TOO_MANY_ROWS",
         "A subquery used as a single value returned several rows; aggregate it or add LIMIT 1.",
     ),
     (
-        r"no function matches|could not choose a best candidate",
+        r"no function matches|could not choose a best candidate|DATATYPE_MISMATCH",
         "A function in the query does not accept arguments of these types; cast them to what it expects.",
     ),
     (
@@ -61,7 +61,7 @@ FAULTS: tuple[tuple[str, str], ...] = (
         "The query compares or combines values of different types; cast one of them.",
     ),
     (
-        r"could not convert|conversion error|failed to cast|unimplemented type for cast|could not parse",
+        r"could not convert|conversion error|failed to cast|unimplemented type for cast|could not parse|CAST_INVALID",
         "A value could not be converted to the type asked for; TRY_CAST leaves such values empty.",
     ),
     (
@@ -89,6 +89,11 @@ def failure(error: BaseException, limits: Limits) -> EngineError:
             return stopped("temp", limits)
         case duckdb.PermissionException() | duckdb.IOException():
             return EngineError("The query reaches for something outside the warehouse; only its tables are open.")
+    return fault(text)
+
+
+def fault(text: str) -> EngineError:
+    """The EngineError for a fault of the statement, by what the database calls it."""
     for pattern, sentence in FAULTS:
         if re.search(pattern, text, re.IGNORECASE):
             return EngineError(sentence)

@@ -33,7 +33,7 @@ ENVIRONMENT = ("PATH", "LANG", "LD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE", "PY
 class Purpose(NamedTuple):
     """What a worker is opened for: a version of the warehouse file and what a statement may use."""
 
-    version: tuple[int, int]
+    version: str
     memory_mb: int
     temp_mb: int
 

@@ -12,10 +12,11 @@ import threading
 import time
 import weakref
 from collections import Counter
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from assistant.engines.duckdb_engine import file_version
+from assistant.engines.duckdb_engine import NAME, Trusted, file_version, trusted
 from assistant.engines.failures import stopped
 from assistant.engines.nursery import Nursery, Purpose, Worker
 from assistant.errors import EngineError
@@ -56,6 +57,7 @@ class Sandbox:
     the statements' limits name is in use.
     """
 
+    name = NAME
     dialect = "duckdb"
 
     def __init__(
@@ -68,6 +70,7 @@ class Sandbox:
         queue: int = 200,
     ) -> None:
         self._path, self._workers, self._most = path, workers, most
+        self._limits = limits or Limits()
         self._patience, self._queue = patience, queue
         self._arrivals = itertools.count()
         self._change = threading.Condition()
@@ -78,7 +81,7 @@ class Sandbox:
         self._nursery = Nursery()
         self._finalizer = weakref.finalize(self, _end, self._nursery, self._idle)
         with contextlib.suppress(EngineError):  # a missing warehouse is told to the first who asks
-            self._keep_ready(self._purpose(limits or Limits()))
+            self._keep_ready(self._purpose(self._limits))
 
     def run(self, query: CheckedQuery, owner: str | None = None, query_id: str | None = None) -> Rows:
         purpose = self._purpose(query.limits)
@@ -105,6 +108,12 @@ class Sandbox:
                     ticket.worker.kill()
             self._change.notify_all()
         return bool(tickets)
+
+    def version(self) -> str:
+        return file_version(self._path)
+
+    def reading(self) -> AbstractContextManager[Trusted]:
+        return trusted(self._path, self._limits)
 
     def close(self) -> None:
         """Ends every worker; statements still running get an EngineError."""

@@ -28,6 +28,7 @@ class Ledger:
         self._keep_days = keep_days
         self._pruned_on: date | None = None
         self._memory: dict[tuple[str, str | None], QueryPlan] = {}
+        self._asked: dict[tuple[str, str | None], str | None] = {}
         self.problem: str | None = None
 
     def close(self) -> None:
@@ -52,6 +53,8 @@ class Ledger:
 
     def record(self, answer: Answer, surface: str, data_version: str, receipt: Receipt = receipts.NONE) -> None:
         """Appends one answer, and remembers its plan for the thread."""
+        if answer.thread:
+            self._asked[answer.thread, answer.user] = answer.question if answer.status == "clarify" else None
         if answer.thread and answer.plan is not None and answer.status == "answered":
             self._memory[answer.thread, answer.user] = answer.plan
         try:
@@ -128,6 +131,30 @@ class Ledger:
             name=user or "",
         )
         return QueryPlan.model_validate_json(rows[0]["plan"]) if rows else None
+
+    def statements(self, since: str) -> list[tuple[str, str | None, int]]:
+        """(SQL, user, how often) of what was answered from the day `since` on, the most frequent first."""
+        rows = self._run(
+            "SELECT sql, \"user\" AS name, count(*) AS times FROM answers WHERE at >= :since AND status = 'answered' "
+            'AND sql IS NOT NULL GROUP BY sql, "user" ORDER BY times DESC, sql',
+            since=since,
+        )
+        return [(row["sql"], row["name"], int(row["times"])) for row in rows]
+
+    def asked_back(self, thread: str | None, user: str | None, shared: bool = False) -> str | None:
+        """The thread's last question, when it was answered with a question."""
+        if not thread:
+            return None
+        if not shared and (thread, user) in self._asked:
+            return self._asked[thread, user]
+        rows = self._run(
+            "SELECT question, status FROM answers WHERE thread = :thread "
+            "AND (:shared = 1 OR coalesce(\"user\", '') = :name) ORDER BY at DESC, answer_id DESC LIMIT 1",
+            thread=thread,
+            shared=int(shared),
+            name=user or "",
+        )
+        return str(rows[0]["question"]) if rows and rows[0]["status"] == "clarify" else None
 
     def answers(self, answer_id: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
         """Newest first; one of them, with its rows, when `answer_id` is given."""

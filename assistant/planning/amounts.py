@@ -77,6 +77,8 @@ class Amounts:
         if j is not None and self.sentence.spans[j].number is not None and not self.sentence.spans[j].percent:
             number = self.sentence.spans[j].number
             if number is not None and number == number.to_integral_value() and not self.sentence.spans[j].currency:
+                if self.draft.limit is not None:
+                    self.draft.unknown.append(f"{self.sentence.spans[i].text} {number}")  # one ranking at a time
                 self.draft.limit = int(number)
                 self.sentence.used.add(j)
         return True

@@ -21,6 +21,7 @@ from assistant.planning.draft import (
     ValueUse,
 )
 from assistant.planning.lattice import Span
+from assistant.planning.scope import COST
 from assistant.planning.sentence import Sentence
 from assistant.planning.times import AGAINST, Times
 from assistant.semantics.lexicon import Lexicon, Meaning
@@ -41,6 +42,7 @@ _SAYS: dict[str, dict[str, object]] = {
     "trend": {"trend": True},
     "cumulative": {"cumulative": True, "trend": True},
     "pays_for": {"implies_cost": True},
+    "grows_fastest": {"change": True, "direction": "up", "by_rate": True, "descending": True},
     "breakdown": {"breakdown": True},
     "same": {"same": True, "followup": True},
     "previous": {"refers": True},
@@ -127,7 +129,7 @@ class _Attacher:
             self._settle()
             return
         narrows = i > 0 and self.sentence.spans[i - 1].operator("include")  # "only Claims" is the team
-        if span.hits and span.of("unit_of_work") and (narrows or not self.of_work):
+        if span.hits and span.of("unit_of_work") and (narrows or not self.of_work or self._named(i, span)):
             self._value(i, span)
             return
         meaning = self.sentence.meaning(span)
@@ -153,6 +155,10 @@ class _Attacher:
                 self.amounts.currency(i, meaning)
             case "analysis":
                 self._analysis(span, meaning)
+
+    def _named(self, i: int, span: Span) -> bool:
+        """`what did Claims spend`: written as the name is, where a unit of work would not stand."""
+        return i > 0 and self.sentence.written_as_value(span) and not self.sentence.per_unit(i)
 
     def _analysis(self, span: Span, meaning: Meaning) -> None:
         if self.draft.analysis not in (None, meaning.names[0]):
@@ -294,13 +300,19 @@ class _Attacher:
         return True
 
     def _empty(self, i: int, span: Span, filled: bool) -> bool:
+        follows = self.sentence.spans[i + 1] if i + 1 < len(self.sentence.spans) else None
+        plain = not filled and {"no", "without"} & set(span.words)
+        if plain and follows is not None and follows.hits and not follows.of("dimension"):
+            self._settle()
+            self.negating, self.readmitting = span.text, False  # "no tax"
+            return True
         filled = filled != bool(self.negating)
         self.negating = ""
         j = self.sentence.after(i)
         if j is not None:
             meaning = self.sentence.spans[j].of("dimension")
             grouped = any(s.operator("group", "each_of") for s in self.sentence.spans[i + 1 : j])
-            if meaning and not grouped:
+            if meaning and not grouped and not self._tagless(span, meaning):
                 self.draft.empties.append(EmptyUse(meaning.names, filled, self.sentence.spans[j].text))
                 self.sentence.used.add(j)
                 if j + 1 < len(self.sentence.spans) and self.sentence.is_tag(j + 1):
@@ -318,6 +330,17 @@ class _Attacher:
             self.draft.empties.append(EmptyUse((), filled, span.text))
         return True
 
+    def _tagless(self, span: Span, meaning: Meaning) -> bool:
+        """`untagged resources`: what has no tag, not what has no such name."""
+        says_tag = any("tag" in word for word in span.words)
+        fields = [
+            d.field or ""
+            for ds in self.sentence.lexicon.model.dimensions.values()
+            for d in ds.values()
+            if d.name in meaning.names
+        ]
+        return says_tag and not any(f.startswith(("Tags.", "x_")) for f in fields) and "any_tag" not in meaning.names
+
     def _metric(self, i: int, span: Span, meaning: Meaning) -> None:
         before = self.sentence.before(i)
         if span.of("unit_of_work") and before is not None and self.sentence.per_unit(i):
@@ -333,7 +356,7 @@ class _Attacher:
         if meaning.having is not None:
             metric, op, value = meaning.having
             self.draft.thresholds.append(ThresholdUse(op, value, None, False, metric, span.text))
-        if len(meaning.names) > 1:
+        if len(meaning.names) > 1 and COST in meaning.names:
             self.draft.metrics_listed = True
         self.metric_places.append(i)
         self.draft.metrics.append(meaning.names)
@@ -363,15 +386,19 @@ class _Attacher:
             return
         each = self.sentence.each_before(i)
         grouped = self.sentence.grouped_before(i)
-        if not grouped and i > 0 and self.sentence.spans[i - 1].words == ("all",) and self.draft.metrics:
+        whole = not grouped and i > 0 and self.sentence.spans[i - 1].words == ("all",)
+        if whole and self.draft.metrics:
             return  # "all providers" restricts nothing and splits nothing
         if not grouped and self.sentence.limits_itself(i, meaning.names):
             return
         if any(d.names == meaning.names for d in self.draft.dimensions):
             if each:
-                next(d for d in self.draft.dimensions if d.names == meaning.names).each = True
+                use = next(d for d in self.draft.dimensions if d.names == meaning.names)
+                use.each = use.within = True  # "by model and team, top 3 per team"
             return
-        use = DimensionUse(meaning.names, span.text, self.sentence.is_plural(span), bare=not grouped, each=each)
+        use = DimensionUse(
+            meaning.names, span.text, self.sentence.is_plural(span), bare=not grouped, each=each, whole=whole
+        )
         use.described = use.bare and i > 0 and self._described(i)
         self.draft.dimensions.append(use)
         self._settle()

@@ -27,6 +27,8 @@ class DimensionUse:
     bare: bool = False
     each: bool = False
     described: bool = False
+    within: bool = False
+    whole: bool = False
 
 
 @dataclass

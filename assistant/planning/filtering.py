@@ -173,6 +173,8 @@ def edited(
     own = scope.model.dimensions[scope.current.name] if scope.current else {}
     kept = [f for f in base.filters if f.dimension in own]
     kept_part = [f for f in base.part if f.dimension in own]
+    released = {name for use in scope.draft.dimensions if use.whole for name in use.names}
+    kept = [f for f in kept if f.dimension not in released]  # "all environments", after "only production"
     for use in scope.draft.readmitted:
         gone = {(h.dimension, v) for h in use.hits for v in h.values}
         kept = [f for f in kept if not (f.op == "not_in" and any((f.dimension, v) in gone for v in f.values))]

@@ -14,6 +14,7 @@ def split_by(scope: Scope, dataset: Dataset, base: QueryPlan | None) -> tuple[tu
     draft = scope.draft
     uses = [u for u in draft.dimensions if u.names]
     uses = untagged(scope, uses, dataset)
+    uses = [u for u in uses if not (base and u.whole and any(f.dimension in u.names for f in base.filters))]
     uses = [u for u in uses if not (u.bare and only_introduces(scope, u, dataset))]
     names = [naming.dimension(scope, u.names, u.text, dataset) for u in uses]
     many = bool(draft.metric_texts) and draft.metric_texts[0].split()[0].lower().endswith("s")
@@ -34,7 +35,8 @@ def split_by(scope: Scope, dataset: Dataset, base: QueryPlan | None) -> tuple[tu
     limit_per = None
     ranked = draft.descending is not None or draft.limit is not None
     if ranked and len(names) > 1:
-        each = [n for n, u in zip(names, uses, strict=False) if u.each]
+        each = [n for n, u in zip(names, uses, strict=False) if u.within]
+        each = each or [n for n, u in zip(names, uses, strict=False) if u.each]
         limit_per = each[0] if each else None
         if limit_per:
             names = [limit_per, *[n for n in names if n != limit_per]]

@@ -83,12 +83,22 @@ def cover(tokens: Sequence[Token], lexicon: Lexicon) -> Cover:
     tokens = [
         t.corrected(spelled[t.word]) if t.word in spelled and not lexicon.meanings([t.word]) else t for t in tokens
     ]
+    tokens = list(_ranges(tokens, lexicon))
     best = _best(tokens, lexicon)
     if best.unknown:
         best = _with_parts(best, lexicon)
     if best.unknown:
         best = _corrected(tokens, best, lexicon)
     return replace(best, spans=tuple(_unglued(best.spans, lexicon)))
+
+
+def _ranges(tokens: Sequence[Token], lexicon: Lexicon) -> Iterator[Token]:
+    """`Jan-Jul` is a range, though a hyphen inside a name says nothing."""
+    months = lexicon.vocabulary.calendar.words.months
+    for before, token in zip((None, *tokens), tokens, strict=False):
+        if before is not None and token.glued and before.word in months and token.word in months:
+            yield Token("-", "-", before.end, token.start)
+        yield token
 
 
 def _unglued(spans: Sequence[Span], lexicon: Lexicon) -> Iterator[Span]:
@@ -191,8 +201,8 @@ def _spans(tokens: Sequence[Token], words: Sequence[str], start: int, lexicon: L
     found: list[tuple[Span, float]] = []
     times: dict[int, list[TimeExpression]] = {}
     for length, expression in lexicon.vocabulary.calendar.match(words, start):
-        if any(t.currency or t.percent for t in tokens[start : start + length]):
-            continue  # $2,000 is no year
+        if any(t.currency or t.percent or "," in t.text[1:-1] for t in tokens[start : start + length]):
+            continue  # neither $2000 nor 2,000 is a year
         times.setdefault(start + length, []).append(expression)
     for end in range(start + 1, min(start + LONGEST, len(tokens)) + 1):
         part = tuple(tokens[start:end])

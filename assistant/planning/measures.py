@@ -18,7 +18,7 @@ def choose(scope: Scope) -> tuple[str, ...]:
     names = [n for n in names if draft.metrics_listed or not _said_by(scope, n, names)]
     if COST in names and len(names) > 1 and not draft.metrics_listed:
         names = [n for n in names if not is_value(scope, n)]
-    if draft.implies_cost and len(names) == 1 and is_value(scope, names[0]):
+    if draft.implies_cost and (is_value(scope, names[0]) if len(names) == 1 else not names and not draft.counted):
         names = [COST]
     others = [n for n in names if n != COST]
     if COST in names and others:
@@ -57,7 +57,14 @@ def choose(scope: Scope) -> tuple[str, ...]:
         names = [scope.lexicon.vocabulary.analyses[scope.draft.analysis].metric]
     if not names and scope.edits and scope.previous is not None:
         return scope.previous.metrics
-    return tuple(names)
+    return tuple(names) if names else _measured_by(scope)
+
+
+def _measured_by(scope: Scope) -> tuple[str, ...]:
+    """The metric that the named dimensions bring along, if any."""
+    known = scope.model.dimensions["cost_and_usage"]
+    named = [n for use in scope.draft.dimensions for n in use.names if n in known]
+    return tuple(dict.fromkeys(m for n in named if (m := known[n].measured_by)))[:1]
 
 
 def _measured_before(scope: Scope) -> bool:
@@ -168,9 +175,9 @@ def spelled_in(scope: Scope, metrics: tuple[str, ...], dataset: Dataset) -> tupl
             and scope.model.metric(original).dataset == dataset.name
             and metric.stands_in_for
         ):
-            result.append(original) if scope.edits else None
-            if not scope.edits:
+            if not scope.edits or scope.draft.metrics:
                 return None
+            result.append(original)
             continue
         substitute = next(
             (m.name for m in scope.model.metrics.values() if m.dataset == dataset.name and m.stands_in_for == original),

@@ -104,12 +104,24 @@ def choose(scope: Scope, dataset: Dataset, days: Days, grain: Grain | None) -> S
     if comparison is not None:
         if dataset.grain == "day":  # a month of a monthly table is whole
             period, comparison = aligned(period, comparison, days, assumptions)
+        _alike(period, comparison, days)
         _loaded(comparison, days, dataset)
         if days.count(comparison.start, comparison.end) < comparison.days:
             assumptions.append(_partly(comparison, days))
     if days.count(period.start, period.end) < period.days and dataset.grain == "day":
         assumptions.append(_partly(period, days))
     return Spans(period, comparison, series_change, tuple(assumptions))
+
+
+def _alike(period: Period, comparison: Period, loaded: Days) -> None:
+    """Raises Clarify for periods of which one is more than twice as long: their sums say nothing of each other."""
+    passed = (min(period.end, loaded.last + timedelta(days=1)) - period.start).days
+    short, long = sorted((passed, comparison.days))
+    if long > 2 * short + LIKE_DAYS:
+        raise Clarify(
+            f"{calendar.label(period)} has {period.days} days and {calendar.label(comparison)} has {comparison.days}. "
+            "Compare periods of like length, or ask for the average per day."
+        )
 
 
 def _names_last(draft: Draft) -> bool:

@@ -92,6 +92,9 @@ def having(
         metric = use.metric if use.metric in metrics else metrics[0]
         grouped = bool(dimensions or grain)
         of = threshold_of(scope, use, compared)
+        if metrics == (COST,) and of == "value" and _of_charges(scope):
+            result.append(Threshold(metric=COST, op=use.op, value=use.value, upper=use.upper, of="row"))
+            continue
         if not grouped and scope.model.metric(metrics[0]).name in ("charge_count", COST) and of == "value":
             if scope.model.metric(metrics[0]).name == "charge_count":
                 result.append(Threshold(metric=COST, op=use.op, value=use.value, upper=use.upper, of="row"))
@@ -115,6 +118,11 @@ def having(
         op = ">" if scope.draft.direction == "up" else "<"
         result.append(Threshold(metric=metrics[0], op=op, value=Decimal(0), of="change"))
     return tuple(result), notes
+
+
+def _of_charges(scope: Scope) -> bool:
+    """`charges above 5000`: each charge is meant."""
+    return any(text.lower() in ("charge", "charges") for text in scope.draft.metric_texts)
 
 
 def threshold_of(scope: Scope, use: ThresholdUse, compared: bool) -> str:

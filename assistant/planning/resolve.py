@@ -6,12 +6,12 @@ Chooses the dataset that has everything the draft names; keeps every value readi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import islice, product
 
 from assistant.errors import Clarify, Refused
-from assistant.planning import filtering, grouping, measures, periods, ranking
+from assistant.planning import carrying, filtering, grouping, measures, naming, periods, ranking
 from assistant.planning.draft import Draft
 from assistant.planning.scope import Lacks, Notes, Scope
 from assistant.semantics import calendar
@@ -24,6 +24,7 @@ from assistant.values import Filter, Grain, Period, QueryPlan
 
 MOST_READINGS = 6
 ASKER = "user"  # the dimension that people are in; costs have none, so that "my bill" is the company's
+ALONE = "read as a question of its own: what it names does not go with the question before"
 _WISHES = {
     "metrics": "another measure", "dimensions": "a breakdown", "grain": "a trend", "order": "a ranking",
     "limit": "a ranking", "filters": "a filter", "comparison": "a comparison", "share": "shares",
@@ -52,12 +53,13 @@ def resolve(
     try:
         return _candidates(scope)
     except Lacks:
-        if not scope.edits or draft.refers or draft.same:
+        if not scope.edits or draft.refers or draft.same or draft.followup or (previous and previous.filters):
             raise
         if previous is not None and previous.analysis and not (draft.metrics or draft.counted or draft.times):
             raise  # "only AWS" is about what was explained, not about costs
         # the conversation's data has no such name: a question of its own after all
-        return _candidates(Scope(draft, lexicon, today, None, reporting))
+        alone = _candidates(Scope(draft, lexicon, today, None, reporting))
+        return [replace(c, assumptions=(ALONE, *c.assumptions)) for c in alone]
 
 
 def conditions(draft: Draft, lexicon: Lexicon) -> tuple[Filter, ...]:
@@ -112,6 +114,8 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
     scope.notes = Notes()
     draft = scope.draft
     base = _base(scope)
+    if base is not None:
+        base = carrying.carried(scope, base, dataset)
     dimensions, limit_per = grouping.split_by(scope, dataset, base)
     metrics = measures.of_usage(scope, metrics, dimensions, dataset)
     used = [scope.model.metric(m) for m in metrics]
@@ -162,7 +166,13 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
     for combination in (c for c, pair in zip(combinations, pairs, strict=True) if pair is None):
         filters, part = filtering.of_draft(scope, uses, combination, fixed, base, share, dimensions)
         dims = filtering.compared_values(scope, dimensions, uses, combination, spans.comparison)
-        if draft.compare and not (dims or comparison or grain or series_change):
+        if draft.share and not (dims or part or spans.comparison or series_change):
+            raise Clarify(
+                f"Which share, of what? {scope.model.metric(metrics[0]).label} alone is all of itself.",
+                tuple(f"share by {d}" for d in naming.ranked_labels(scope, dataset)),
+            )
+        told = draft.dimensions or draft.grains or draft.trend or draft.metrics_listed or len(uses) > 1
+        if draft.compare and not (told or comparison or series_change):
             raise Clarify(
                 "Compare it with what? Name a second period or a second name.",
                 ("compared with the previous period", "compared with the same period last year"),
@@ -257,7 +267,7 @@ def _periodless(
         "an average": draft.average,
         "a share": draft.share,
         "a threshold": draft.thresholds,
-        f"figures for each {grain}": grain,
+        f"figures for each {grain}": grain and scope.model.metric(metrics[0]).unit != "date",
         **{f"“{t.text}”": not periods.is_now(scope, t) for t in draft.times},
     }
     if spare := next((wish for wish, said in wishes.items() if said), None):

@@ -8,6 +8,8 @@ from assistant.planning.lattice import Span
 from assistant.semantics.lexicon import Lexicon, Meaning, ValueHit
 from assistant.semantics.words import singular, split
 
+_FILLERS = (("the",), ("any",), ("a",), ("our",), ("both",), ("also",), ("all",))
+
 
 class Sentence:
     """The spans in order, and which of them have been taken by a neighbour."""
@@ -36,7 +38,7 @@ class Sentence:
     def looks_like_a_name(self, span: Span) -> bool:
         """Capitals inside a sentence, or a neighbouring dimension word, mark a name."""
         index = self.spans.index(span)
-        if self.named_by_neighbour(index) is not None:
+        if self.named_by_neighbour(index) is not None or self._in_a_list(index):
             return True
         first = span.tokens[0]
         if len(span.tokens) > 1 and self.written_as_value(span):
@@ -116,12 +118,35 @@ class Sentence:
         candidates = [m for m in span.meanings if m.kind != "refusal"]
         if span.of("ignore"):  # "used" is a word before it is a commitment's status
             candidates = [m for m in candidates if m.kind != "value"]
+        if span.of("ignore") and span.of("metric") and not self._among_measures(self.spans.index(span)):
+            candidates = [m for m in candidates if m.kind != "metric"]  # "list the top 5", and "list and effective"
         if not candidates:
             return None
         dimension = span.of("dimension")
         if dimension and span.of("metric") and self.asked_by(span):
             return dimension
         return min(candidates, key=lambda m: (order.get(m.kind, 4), m.cost))
+
+    def _among_measures(self, i: int) -> bool:
+        """Joined to another measure by and, or, versus or a comma."""
+        for step in (-1, 1):
+            joints, j = 0, i + step
+            while 0 <= j < len(self.spans) and self._joins(j):
+                joints, j = joints + 1, j + step
+            if joints and 0 <= j < len(self.spans) and self.spans[j].of("metric"):
+                return True
+        return False
+
+    def _joins(self, j: int) -> bool:
+        span = self.spans[j]
+        return bool(span.operator("conjunction", "versus")) or set(span.words) <= {
+            ",",
+            "and",
+            "or",
+            "vs",
+            "versus",
+            "&",
+        }
 
     def next_is_value_of(self, j: int, names: Sequence[str]) -> bool:
         return j + 1 < len(self.spans) and self.owns(names, self.spans[j + 1].hits) and bool(self.spans[j + 1].hits)
@@ -251,9 +276,7 @@ class Sentence:
             return False
         joiners = [s for s in gap if s.operator("conjunction") or s.words == (",",)]
         # Articles only: "=" carries nothing either, but in "squad != Orion and env = prod" it begins a new condition.
-        others = [
-            s for s in gap if s not in joiners and s.words not in (("the",), ("any",), ("a",), ("our",), ("both",))
-        ]
+        others = [s for s in gap if s not in joiners and s.words not in _FILLERS]
         return bool(joiners) and all(self.spans.index(s) in self.used for s in others)
 
     def anded(self, i: int, j: int) -> bool:

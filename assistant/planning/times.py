@@ -24,6 +24,8 @@ class Times:
 
     def take(self, i: int, span: Span) -> None:
         ends = span.times[0].ends
+        if i > 0 and self.sentence.spans[i - 1].words == ("but",):
+            self.draft.unknown.append("but")  # "all of 2026 but January"
         compares = any(
             s.operator("compare", "change", "increase", "decrease", "growth_rate") or self._sets_side_by_side(s)
             for s in self.sentence.spans
@@ -87,6 +89,11 @@ class Times:
         ):
             self.draft.metrics_listed = True  # "billed versus effective cost" are two measures, not two periods
             return False
+        k = self.sentence.before(i)
+        kind = self.sentence.spans[j].of("dimension") if j is not None else None
+        named = k is not None and bool(self.sentence.spans[k].hits) and not self.sentence.grouped_before(k)
+        if j is not None and kind is not None and named and not self.sentence.spans[j].hits:
+            self.draft.unknown.append(self.sentence.spans[j].text)  # "Falcon vs team": which one?
         self.draft.compare = True
         return True
 

@@ -6,6 +6,7 @@ Knows the draft and where its words stood; attaches nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from assistant.planning.draft import Draft
 from assistant.planning.sentence import Sentence
@@ -22,6 +23,13 @@ def open(draft: Draft, sentence: Sentence) -> None:
 
 def close(draft: Draft, sentence: Sentence, metric_places: Sequence[int]) -> None:
     """Puts right what was read before the rest of the message was known."""
+    said = {word for span in sentence.spans for word in span.words}
+    if said & set(sentence.lexicon.vocabulary.pronouns):
+        draft.refers = True  # "how many tokens did they use": those of the question before
+    if draft.change and not draft.which and _between(draft, sentence):
+        draft.change, draft.direction, draft.compare = False, None, True
+    if draft.direction and _narrows(draft, sentence):
+        draft.which = True
     if draft.share:
         _sides_of_share(draft, sentence, metric_places)
     if draft.average and draft.average_grain is None and draft.grains:
@@ -36,6 +44,24 @@ def close(draft: Draft, sentence: Sentence, metric_places: Sequence[int]) -> Non
         draft.empties = named
 
 
+def _between(draft: Draft, sentence: Sentence) -> bool:
+    """`do we spend more on AWS or Azure`: two names are set against each other, not two periods."""
+    return any(
+        two.joined and any("or" in s.words for s in sentence.spans[one.place : two.place])
+        for one, two in pairwise(draft.values)
+    ) and not any(t.versus for t in draft.times)
+
+
+def _narrows(draft: Draft, sentence: Sentence) -> bool:
+    """`crews that spent less`, `only the increases`: a move that says which rows are wanted."""
+    if not (draft.dimensions or draft.metrics or draft.values or draft.times):
+        return any(s.operator("include") for s in sentence.spans)
+    return any(
+        one.of("dimension") and other.words in (("that",), ("who",), ("whose",), ("which",))
+        for one, other in pairwise(sentence.spans)
+    )
+
+
 def _sides_of_share(draft: Draft, sentence: Sentence, metric_places: Sequence[int]) -> None:
     """`what share of AI spend is OpenAI`: AI is the whole, OpenAI the part."""
     share = next(j for j, s in enumerate(sentence.spans) if s.operator("share"))
@@ -44,7 +70,13 @@ def _sides_of_share(draft: Draft, sentence: Sentence, metric_places: Sequence[in
         (j for j in range(len(sentence.spans) - 1, share, -1) if sentence.spans[j].operator("copula")),
         None,
     )
+    if len(values) == 1 and values[0].place == share - 1 and "total" in sentence.spans[share].words:
+        values[0].side = "part"  # "AI share of total per team": of each team's total
     if len(values) < 2:
+        return
+    if sentence.spans[share].words[-1] == "of" and values[0].place == share + 1 and not any(v.joined for v in values):
+        for value in values:
+            value.side = "whole" if value is values[0] else "part"  # "percent of AWS in production"
         return
     if copula is not None and any(v.place > copula for v in values) and any(v.place < copula for v in values):
         for value in values:

@@ -11,13 +11,17 @@ from datetime import date, timedelta
 from typing import Any, Protocol
 
 from assistant.semantics import calendar
-from assistant.values import Grain, TableColumn
+from assistant.values import Grain, Rollup, TableColumn
 
 
 class Reader(Protocol):
-    """Runs trusted SQL of ours and returns all rows."""
+    """Runs trusted SQL of ours, in DuckDB's dialect, and returns all rows."""
 
     def __call__(self, sql: str) -> Sequence[tuple[Any, ...]]: ...
+
+    def columns(self) -> Sequence[tuple[str, str, str, str]]:
+        """(schema, table, column, DuckDB type) of every table of `main` and `_askcost`, in order."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,8 @@ class Catalog:
     values: tuple[IndexedValue, ...]
     currencies: tuple[str, ...]
     small: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+    rollups: tuple[Rollup, ...] = ()
+    rows: Mapping[str, int] = field(default_factory=dict)
 
     def has(self, *tables: str) -> bool:
         return all(table in self.tables for table in tables)
@@ -105,11 +111,9 @@ SMALL = (
 def read(run: Reader) -> Catalog:
     """Reads the snapshot. `run` is a trusted reader on one version of the file."""
     tables: dict[str, list[TableColumn]] = {}
-    for table, column, type_ in run(
-        "SELECT table_name, column_name, data_type FROM duckdb_columns() "
-        "WHERE schema_name = 'main' AND NOT internal ORDER BY table_name, column_index"
-    ):
-        tables.setdefault(table, []).append(TableColumn(column, type_))
+    for schema, table, column, type_ in run.columns():
+        if schema == "main":
+            tables.setdefault(table, []).append(TableColumn(column, type_))
     visible = {t: tuple(c for c in cols if not c.name.startswith("Tags.")) for t, cols in tables.items()}
     version = run("SELECT data_version FROM _askcost.version")
     months: dict[str, set[date]] = {}
@@ -147,6 +151,22 @@ def read(run: Reader) -> Catalog:
         | _distinct(run, visible, "token_allowances", "subject_type")
         | _distinct(run, visible, "business_metrics", "metric")
         | _distinct(run, visible, "fx_rates", "month", "from_currency", "to_currency"),
+        rollups=_rollups(run, bounds),
+        rows=dict(run("SELECT table_name, estimated_size FROM duckdb_tables() WHERE schema_name = 'main'")),
+    )
+
+
+def _rollups(run: Reader, bounds: Mapping[str, tuple[date, date]]) -> tuple[Rollup, ...]:
+    """The sums that the warehouse keeps, the smallest first; one that an older askcost loaded has none."""
+    if not run("SELECT 1 FROM duckdb_tables() WHERE schema_name = '_askcost' AND table_name = 'rollups'"):
+        return ()
+    return tuple(
+        Rollup(name, table, time, grain, tuple(dimensions), tuple(sums), rows, bounds[table][1])
+        for name, table, time, grain, dimensions, sums, rows in run(
+            "SELECT name, table_name, time, grain, dimensions, sums, row_count FROM _askcost.rollups "
+            "WHERE row_count > 0 ORDER BY row_count"
+        )
+        if table in bounds
     )
 
 

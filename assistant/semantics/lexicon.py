@@ -5,6 +5,7 @@ Looks up spans of words; knows nothing about how spans combine into a question.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -172,7 +173,7 @@ class Lexicon:
         """Known words near a misspelt one, as (word, edits). Never for short words, never across digits."""
         if len(word) < 4 or not word.isalpha() or word in self.vocabulary.everyday:
             return []
-        most = 1 if len(word) < 6 else 2
+        most = 1 if len(word) < 8 else 2
         near = process.extract(word, self._words, scorer=OSA.distance, score_cutoff=most, limit=24)
         ranked = []
         for candidate, distance, _ in near:
@@ -281,7 +282,8 @@ class Lexicon:
                     merged[value, (("cost_and_usage", layer),)] = (0.0, (tower,))
         self._all = [_Indexed(value, weight, dims) for (value, _), (weight, dims) in merged.items()]
         for entry in self._all:
-            self._values[compact(entry.value)].append(entry)
+            for name in {compact(entry.value), *map(compact, _with_and(entry.value))}:
+                self._values[name].append(entry)
         for focus in self.vocabulary.focus_values:
             self._add_focus_value(focus.dimension, focus.value, focus.words)
 
@@ -410,6 +412,14 @@ class Lexicon:
 
     def dimension_labels(self, dataset: str) -> list[str]:
         return [plural(d.label) for d in self.model.dimensions[dataset].values() if d.scan == "primary"]
+
+
+def _with_and(value: str) -> Iterable[str]:
+    """`Trust & Safety` is also said Trust and Safety, and the other way round."""
+    if "&" in value:
+        yield value.replace("&", " and ")
+    if " and " in value.lower():
+        yield re.sub(r"(?i)\band\b", "&", value)
 
 
 def _cost(hits: Sequence[ValueHit]) -> float:

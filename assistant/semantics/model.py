@@ -29,6 +29,7 @@ class Dimension:
 
     scan: primary = its values are always looked up; secondary = when nothing primary has them;
     named = only when the question names the dimension.
+    measured_by: the metric of a question about it that names none: an invoice's amount is what was billed.
     of_days: a kind of days (`weekend`), so that days of a period are no measure beside it.
     """
 
@@ -46,6 +47,7 @@ class Dimension:
     counterpart: str | None = None
     hierarchy: tuple[str, ...] = ()
     of_days: bool = False
+    measured_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -321,7 +323,7 @@ def _dataset(node: Node) -> Dataset:
 
 def _dimension(node: Node, dataset: str) -> Dimension:
     node.only(_COMMON)
-    data = _extension(node, ("scan", "id_of", "families", "only", "hierarchy", "of_days"))
+    data = _extension(node, ("scan", "id_of", "families", "only", "hierarchy", "of_days", "measured_by"))
     expression = _expression(node)
     return Dimension(
         name=node.require("name"),
@@ -337,6 +339,7 @@ def _dimension(node: Node, dataset: str) -> Dimension:
         field=expression if expression.isidentifier() else None,
         hierarchy=tuple(data.get("hierarchy", ())),
         of_days=bool(data.get("of_days")),
+        measured_by=data.get("measured_by"),
     )
 
 

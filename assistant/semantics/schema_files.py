@@ -78,6 +78,12 @@ def words(value: Any, node: Node, key: str) -> tuple[str, ...]:
     return tuple(value)
 
 
+def plain_words(path: Path) -> frozenset[str]:
+    """The words of a text file; lines that start with # say what they are."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
+
+
 def mapping(value: Any, node: Node, key: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise node.fail(f"`{key}` must be a mapping.")

@@ -63,6 +63,18 @@ class TimeGrammar:
         found += self._start_of(text, i)
         found += self._end_of(text, i)
         found += self._so_far(text, i)
+        found += self._whole_to_date(text, i)
+        return found
+
+    def _whole_to_date(self, text: Sequence[str], i: int) -> list[Match]:
+        """`fiscal year to date`: the calendar's own year."""
+        found: list[Match] = []
+        for length in self.words.phrase("whole", text, i):
+            unit = self.words.units.get(text[i + length]) if i + length < len(text) else None
+            if not isinstance(unit, Grain):
+                continue
+            for size in self.words.phrase("to_date", text, i + length + 1):
+                found.append((length + 1 + size, TimeExpression(self._to_date(unit))))
         return found
 
     def _so_far(self, text: Sequence[str], i: int) -> list[Match]:

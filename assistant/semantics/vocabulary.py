@@ -30,8 +30,8 @@ _TOP = (
     "bundles",
     "refusals",
     "analyses",
-    "everyday",
     "spellings",
+    "pronouns",
     "workloads",
 )
 
@@ -134,6 +134,7 @@ class Vocabulary:
     bundles: tuple[Bundle, ...]
     refusals: tuple[Refusal, ...]
     analyses: Mapping[str, Analysis]
+    pronouns: tuple[str, ...]
     everyday: frozenset[str]
     spellings: Mapping[str, str]
     workloads: Workloads
@@ -207,7 +208,8 @@ def read(folder: Path) -> Vocabulary:
             for node in top["refusals"]
         ),
         spellings=dict(schema_files.mapping(top["spellings"], top, "spellings")),
-        everyday=frozenset(schema_files.words(top["everyday"], top, "everyday")),
+        pronouns=schema_files.words(top["pronouns"], top, "pronouns"),
+        everyday=schema_files.plain_words(folder / "everyday.txt"),
         analyses={one.name: one for one in map(_analysis, top["analyses"])},
         workloads=_workloads(top["workloads"], schema_files.read(folder / "finops.yaml")),
     )

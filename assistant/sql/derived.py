@@ -5,6 +5,8 @@ Each is a CTE over base tables, so the guard puts the row policy into every one 
 
 from __future__ import annotations
 
+from datetime import date
+
 from sqlglot import Expr, exp, parse_one
 
 from assistant.errors import Refused
@@ -62,7 +64,7 @@ def _budget_lines(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> st
     if scope == "total":
         return (
             f"{lines} UNION ALL SELECT CAST(ChargePeriodStart AS DATE) AS day, NULL AS subject, 0 AS budget_usd, "
-            f"EffectiveCost AS actual_usd FROM cost_and_usage{_usd(catalog, ' WHERE ')}"
+            f"EffectiveCost AS actual_usd FROM {_costs(plan, model, catalog)}"
         )
     counterpart = model.dimension("budget_lines", scope).counterpart
     if counterpart is None:
@@ -70,14 +72,35 @@ def _budget_lines(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> st
     expression = model.dimension("cost_and_usage", counterpart).expression
     return (
         f"{lines} UNION ALL SELECT CAST(ChargePeriodStart AS DATE) AS day, {expression} AS subject, 0 AS budget_usd, "
-        f"EffectiveCost AS actual_usd FROM cost_and_usage WHERE {expression} IN "
-        f"(SELECT value FROM budgets WHERE dimension IN ({spelled})){_usd(catalog, ' AND ')}"
+        f"EffectiveCost AS actual_usd FROM {_costs(plan, model, catalog)} WHERE {expression} IN "
+        f"(SELECT value FROM budgets WHERE dimension IN ({spelled}))"
     )
 
 
-def _usd(catalog: Catalog, joiner: str) -> str:
-    """Budgets are in USD; charges in another currency are not added to them."""
-    return f"{joiner}BillingCurrency = 'USD'" if len(catalog.currencies) > 1 else ""
+def _costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
+    """Charges in USD, which budgets and unit costs are in. Raises Refused when a month has no rate for a currency."""
+    if only_usd(catalog):
+        return "cost_and_usage"
+    known = {(r["from_currency"], r["month"]) for r in catalog.small.get("fx_rates", ()) if r["to_currency"] == "USD"}
+    for currency in catalog.currencies:
+        for month in _months(plan, catalog):
+            if currency != "USD" and (currency, month) not in known:
+                raise Refused(
+                    f"This is kept in USD, and charges in {currency} can't be set against it: fx_rates has no rate "
+                    f"from {currency} to USD for {month:%b %Y}."
+                )
+    return f"({converted(model.datasets['cost_and_usage'], catalog, 'USD').sql(dialect='duckdb')}) AS usd_costs"
+
+
+def only_usd(catalog: Catalog) -> bool:
+    return not catalog.currencies or tuple(catalog.currencies) == ("USD",)
+
+
+def _months(plan: QueryPlan, catalog: Catalog) -> list[date]:
+    """First days of the loaded months that the plan is about."""
+    periods = [p for p in (plan.period, plan.comparison) if p is not None]
+    loaded = catalog.days["cost_and_usage"].months
+    return sorted(m for m in loaded if any(p.start.replace(day=1) <= m < p.end for p in periods))
 
 
 def _spellings(catalog: Catalog, table: str, column: str, scope: str) -> str:
@@ -107,45 +130,58 @@ def _allowance_lines(plan: QueryPlan, model: SemanticModel, catalog: Catalog) ->
     )
 
 
-def serving(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
-    """The condition on charges that serve the plan's unit of work. Raises Refused where unit_cost_map names none."""
+def serving(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> dict[str | None, list[str]]:
+    """Product (None: all of them) → conditions on the charges that serve the plan's unit of work.
+
+    Raises Refused where unit_cost_map names none.
+    """
     wanted = next((f.values for f in plan.filters if f.dimension == "business_metric"), ())
     if not wanted:
         kept = ", ".join(str(r["metric"]) for r in catalog.small.get("business_metrics", ()))
         raise Refused(f"A unit cost needs its unit of work; business_metrics has {kept or 'none'}.")
     products = next((f.values for f in plan.filters if f.dimension == "product"), ())
-    conditions = []
+    served: dict[str | None, list[str]] = {}
     for row in catalog.small.get("unit_cost_map", ()):
-        if str(row["metric"]) not in wanted:
-            continue
-        product = row.get("product")
-        if products and product and str(product) not in products:
-            continue
-        name = str(row["dimension"])
-        dimension = _cost_dimension(model, name)
-        conditions.append(f"{dimension} = {_text(str(row['value']))}")
-    if not conditions:
+        product = str(row["product"]) if row.get("product") else None
+        if str(row["metric"]) in wanted and (not products or product is None or product in products):
+            condition = f"{_cost_dimension(model, str(row['dimension']))} = {_text(str(row['value']))}"
+            served.setdefault(product, []).append(condition)
+    if not served:
         raise Refused(f"unit_cost_map names no costs for {' and '.join(wanted)}; load it with `askcost load`.")
-    return f"({' OR '.join(dict.fromkeys(conditions))}){_usd(catalog, ' AND ')}"
+    return served
+
+
+def any_of(served: dict[str | None, list[str]]) -> str:
+    """The condition on every charge that serves some product."""
+    return f"({' OR '.join(dict.fromkeys(c for conditions in served.values() for c in conditions))})"
 
 
 def _unit_costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
     """Cost of what unit_cost_map names ÷ volume, over months that have both (contract "AI measures")."""
-    charges = serving(plan, model, catalog)
+    served = serving(plan, model, catalog)
     wanted, products = (
         next((f.values for f in plan.filters if f.dimension == name), ()) for name in ("business_metric", "product")
     )
-    volumes = f"metric IN ({', '.join(_text(v) for v in wanted)})"
+    each = "product" in plan.dimensions
+    if each and None in served:
+        raise Refused(f"unit_cost_map does not say which product the costs of {' and '.join(wanted)} belong to.")
+    volumes = f"metric IN ({', '.join(map(_text, wanted))})"
     if products:
-        volumes += f" AND product IN ({', '.join(_text(p) for p in products)})"
+        volumes += f" AND product IN ({', '.join(map(_text, products))})"
     metric = _text(wanted[0]) if len(wanted) == 1 else "NULL"
-    product = _text(products[0]) if len(products) == 1 else "NULL"
+    name = _text(products[0]) if len(products) == 1 else "NULL"
+    if each:
+        arms = " ".join(f"WHEN {' OR '.join(conditions)} THEN {_text(str(p))}" for p, conditions in served.items())
+        name = f"CASE {arms} END"
     return (
         f"WITH served AS (SELECT CAST(DATE_TRUNC('month', ChargePeriodStart) AS DATE) AS month, "
-        f"SUM(EffectiveCost) AS cost FROM cost_and_usage WHERE {charges} GROUP BY ALL), "
-        f"produced AS (SELECT month, SUM(volume) AS volume FROM business_metrics WHERE {volumes} GROUP BY ALL) "
-        f"SELECT served.month, served.cost, produced.volume, {metric} AS business_metric, {product} AS product "
+        f"{name} AS product, SUM(EffectiveCost) AS cost FROM {_costs(plan, model, catalog)} "
+        f"WHERE {any_of(served)} GROUP BY ALL), "
+        f"produced AS (SELECT month, {'product' if each else name} AS product, SUM(volume) AS volume "
+        f"FROM business_metrics WHERE {volumes} GROUP BY ALL) "
+        f"SELECT served.month, served.cost, produced.volume, {metric} AS business_metric, served.product "
         "FROM served JOIN produced ON produced.month = served.month"
+        f"{' AND produced.product = served.product' if each else ''}"
     )
 
 

@@ -48,7 +48,7 @@ def explain(checked: CheckedQuery, access: Access) -> list[Definition]:
         )
         if not isinstance(tree, exp.Query):
             return []
-        outputs = binding.outputs(checked.executable, access)
+        outputs = [column.name for column in binding.outputs(checked.whole, access)]
         roots = [lineage(name, tree.copy(), schema=schema, dialect="duckdb") for name in tree.named_selects]
     except Exception:  # sqlglot raises anything, assertions included, on forms that it doesn't know
         return []

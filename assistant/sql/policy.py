@@ -46,6 +46,7 @@ def access(
             predicate=predicate,
             masks={c.name: own[c.name] for c in columns if c.name in own and c.name not in gone},
             shortcuts=_shortcuts(table, catalog),
+            rollups=tuple(one for one in catalog.rollups if one.table == table),
         )
     if user is not None and role != "admin" and "users" in tables:
         del tables["users"]

@@ -22,9 +22,9 @@ def of_restated(checked: CheckedQuery, since: datetime, after: bool) -> CheckedQ
         f"SELECT * FROM main.{COSTS} WHERE FALSE UNION ALL BY NAME SELECT * EXCLUDE (restated_at, is_after) "
         f"FROM _askcost.restated WHERE {side} AND restated_at > TIMESTAMP '{since:%Y-%m-%d %H:%M:%S.%f}'"
     )
-    tree = parse_one(checked.executable, dialect="duckdb")
+    tree = parse_one(checked.whole, dialect="duckdb")
     for table in list(tree.find_all(exp.Table)):
         if table.name == COSTS and table.db == "main":
             inner = parse_one(f"SELECT * FROM ({rows})", dialect="duckdb")
             table.replace(exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier(table.alias or COSTS))))
-    return replace(checked, executable=tree.sql("duckdb"))
+    return replace(checked, executable=tree.sql("duckdb"), rollups=(), on_tables=None)

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
-from sqlglot.optimizer.scope import traverse_scope
+from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from assistant.semantics.catalog import Days
 from assistant.values import Access, CheckedQuery
@@ -43,18 +43,31 @@ class Scan:
 
 
 def estimate(checked: CheckedQuery, access: Access, tables: Mapping[str, Table]) -> Scan:
-    """An estimate for the tables that the statement names."""
-    parts: dict[str, list[float]] = {name: [] for name in checked.tables}
+    """An estimate for the tables that the statement names, or for the rollups that are read in their place."""
+    rolled = {one.name: one for table in access.tables.values() for one in table.rollups}
+    rows: dict[str, list[float]] = {name: [] for name in checked.tables}
     try:
-        for scope in traverse_scope(sqlglot.parse_one(checked.sql, dialect="duckdb")):
+        for scope in traverse_scope(sqlglot.parse_one(checked.executable, dialect="duckdb")):
             for source in scope.sources.values():
-                if isinstance(source, exp.Table) and source.name in parts:
-                    parts[source.name].append(_part(scope.expression, tables[source.name]))
+                if (read := _filtered(source)) is None:
+                    continue
+                name = rolled[read].table if read in rolled else read
+                count = min(rolled[read].rows, tables[name].rows) if read in rolled else tables[name].rows
+                rows[name].append(count * _part(scope.expression, tables[name]))
     except (SqlglotError, RecursionError):
         pass  # a form that sqlglot doesn't know: each table is read once, whole
-    rows = {name: tables[name].rows * (sum(found) or 1.0) for name, found in parts.items()}
-    size = sum(count * _width(name, checked, access) for name, count in rows.items())
-    return Scan(rows=round(sum(rows.values())), bytes=round(size))
+    counts = {name: sum(found) if found else tables[name].rows for name, found in rows.items()}
+    size = sum(count * _width(name, checked, access) for name, count in counts.items())
+    return Scan(rows=round(sum(counts.values())), bytes=round(size))
+
+
+def _filtered(source: object) -> str | None:
+    """The table behind a source that is a table in its filtered form."""
+    if not isinstance(source, Scope):
+        return None
+    table = source.expression.args.get("from_")
+    read = table.this if table is not None else None
+    return read.name if isinstance(read, exp.Table) and read.db in ("main", "_askcost") else None
 
 
 def _part(select: exp.Expr, table: Table) -> float:
@@ -64,7 +77,8 @@ def _part(select: exp.Expr, table: Table) -> float:
         return 1.0
     first, end = table.days.first, table.days.last + timedelta(days=1)
     start, until = first, end
-    for test in where.this.flatten() if isinstance(where.this, exp.And) else (where.this,):
+    whole = where.this.unnest()
+    for test in whole.flatten() if isinstance(whole, exp.And) else (whole,):
         low, high = _bounds(test, table.time)
         start, until = max(start, low or start), min(until, high or until)
     return table.days.count(start, until) / (table.days.count(first, end) or 1)

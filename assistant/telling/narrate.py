@@ -54,7 +54,7 @@ class _Story:
         texts = [str(v) for row in self.rows for v in row if isinstance(v, str)]
         texts += [v for f in (*self.plan.filters, *self.plan.part) for v in f.values]
         texts += [_bucket(v, self.plan.grain) for row in self.rows for v in row if isinstance(v, date)]
-        texts += [self.period, self.before, *(c.unit or "" for c in self.columns)]
+        texts += [self.period, self.before, self._filters.strip(), *(c.unit or "" for c in self.columns)]
         texts += [m.label for m in self.metrics] + [m.description for m in self.metrics]
         return texts
 
@@ -201,7 +201,9 @@ class _Story:
             yield f"The highest was {high}, the lowest {low}."
 
     def _breakdown(self, metrics: Sequence[int]) -> Iterator[str]:
-        metric = metrics[0]
+        metric = next((i for i in metrics if any(r[i] is not None for r in self.rows)), metrics[0])
+        subject = self._column(metric)
+        subject = self.subject if metric == metrics[0] else subject[:1].upper() + subject[1:]
         leaders = [r for r in self.rows if r[metric] is not None][:3]
         more = ", …" if len(self.rows) > 3 else ""
         listed = ", ".join(f"{self.name(r)} {self.shown(r, metric)}" for r in leaders) + more
@@ -209,13 +211,13 @@ class _Story:
         if self.plan.limit is not None and not self.plan.limit_per:
             yield self._ranked(metric, listed)
         elif total:
-            yield f"{self.subject}{self.scope} {self.was} {total} over {self._counted}."
+            yield f"{subject}{self.scope} {self.was} {total} over {self._counted}."
             if leaders and not self.plan.grain:
                 share = self._share(leaders[0], metric)
                 part = f" ({share})" if share else ""
                 yield f"{self.name(leaders[0])} is the largest with {self.shown(leaders[0], metric)}{part}."
         else:
-            yield f"{self.subject}{self.scope} by {self._split_by}: {listed}."
+            yield f"{subject}{self.scope} by {self._split_by}: {listed}."
 
     def _ranked(self, metric: int, listed: str) -> str:
         direction = "lowest" if self.plan.order and not self.plan.order.descending else "highest"
@@ -255,11 +257,11 @@ class _Story:
             yield f"{self.subject} {self.was} {now}{self.scope}, {moved} from {before} in {self.before}."
             return
         if not self.plan.dimensions:  # one row a currency
-            listed = " and ".join(
+            listed = ", and ".join(
                 f"{self.shown(row, current)}, {self._moved(row, change, percent)} from {self.shown(row, previous)}"
                 for row in self.rows
             )
-            yield f"{self.subject} {self.was} {listed} in {self.before}{self._filters}."
+            yield f"{self.subject}{self.scope}, against {self.before}: {listed}."
             return
         sums = self._total(current), self._total(previous)
         if all(sums) and not self.plan.limit and not self.plan.having:

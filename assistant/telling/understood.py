@@ -60,8 +60,8 @@ def filter_words(one: Filter, plan: QueryPlan, model: SemanticModel) -> str:
     return {
         "in": f"{label} is {values}",
         "not_in": f"{label} is not {values}",
-        "empty": f"no {label.lower()}",
-        "filled": f"with a {label.lower()}",
+        "empty": f"no {label.lower().removeprefix('any ')}",
+        "filled": f"with {label.lower()}" if label.startswith("Any ") else f"with a {label.lower()}",
     }[one.op]
 
 

@@ -90,6 +90,53 @@ function Table({ panel, single }) {
   )
 }
 
+// What can be said of each incident of an answer about anomalies.
+function Incidents({ panel, onDecided }) {
+  const [busy, setBusy] = useState(false)
+  const [snoozing, setSnoozing] = useState('')
+  const decide = async (id, what, until) => {
+    setBusy(true)
+    try {
+      await callAction({ name: 'decide_incident', payload: { id, what, until } })
+      setSnoozing('')
+      await onDecided()
+    } finally {
+      setBusy(false)
+    }
+  }
+  return (
+    <ul className="ac-lines" aria-label="Incidents" data-testid="incidents">
+      {panel.incidents.map((one) => (
+        <li key={one.id} className="ac-item" data-testid={`incident-${one.id}`}>
+          <div className="ac-item-said">
+            <span dir="auto">{one.about}</span>
+            <span className={`ac-state ac-state-${one.status}`} data-testid="incident-state">{one.said}</span>
+          </div>
+          <div className="ac-row" role="group" aria-label={`Decide: ${one.about}`}>
+            {one.status === 'open' ? (
+              <>
+                <Button size="sm" variant="outline" disabled={busy} onClick={() => decide(one.id, 'expected')}
+                  title="Planned: the same is not told again, up to that amount and a tenth more" data-testid="expect">Expected</Button>
+                <Button size="sm" variant="outline" disabled={busy} onClick={() => decide(one.id, 'closed')} data-testid="close">Close</Button>
+                {snoozing === one.id ? (
+                  <label className="ac-until">Snooze until
+                    <input type="date" min={panel.today} autoFocus data-testid="snooze-day" disabled={busy}
+                      onChange={(e) => (e.target.value > panel.today ? decide(one.id, 'snoozed', e.target.value) : null)} />
+                  </label>
+                ) : (
+                  <Button size="sm" variant="outline" disabled={busy} onClick={() => setSnoozing(one.id)} data-testid="snooze">Snooze until…</Button>
+                )}
+              </>
+            ) : (
+              <Button size="sm" variant="outline" disabled={busy} onClick={() => decide(one.id, 'open')} data-testid="reopen">Reopen</Button>
+            )}
+          </div>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
 function Chips({ panel, onChange, busy }) {
   return (
     <div className="ac-row" role="group" aria-label="Understood as; each part can be changed">
@@ -184,6 +231,7 @@ export default function Answer() {
   const [panel, setPanel] = useState(null)
   const [problem, setProblem] = useState('')
   const [busy, setBusy] = useState(false)
+  const again = () => fetch(`/answers/${encodeURIComponent(props.answer_id)}`).then(async (reply) => (reply.ok ? setPanel(await reply.json()) : null))
   useEffect(() => {
     let gone = false
     fetch(`/answers/${encodeURIComponent(props.answer_id)}`)
@@ -218,6 +266,7 @@ export default function Answer() {
       {props.difference ? <p className="ac-note">{props.difference}</p> : null}
       {panel.renewed ? <p className="ac-note">Data was loaded since this was asked; chart and table show what it says now.</p> : null}
       {panel.chips.length ? <Chips panel={panel} onChange={change} busy={busy} /> : null}
+      {panel.incidents && panel.incidents.length ? <Incidents panel={panel} onDecided={again} /> : null}
       {panel.rows.length ? <Table panel={panel} single={panel.rows.length === 1 && panel.columns.length === 1} /> : null}
       {panel.assumptions.length ? (
         <ul className="ac-assumptions" aria-label="Assumptions">

@@ -4,6 +4,7 @@
 2. DuckDB's own parser reads it: the same one that will read what runs, so that the two can't disagree.
 3. RULES check the tree and rewrite it: tables become their filtered forms, rows are limited.
 4. DuckDB writes the tree out; that text is parsed again, compared, and bound on empty tables.
+5. Where sums are kept that give the same rows, these are read instead.
 The text as asked is never run.
 """
 
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from sqlglot import Expr
 
 from assistant.errors import GuardRefusal
-from assistant.sql.guard import binding, parser, pivot, sealed, text
+from assistant.sql.guard import binding, parser, pivot, rollups, sealed, text
 from assistant.sql.guard.bounds import bounded
 from assistant.sql.guard.draft import Draft
 from assistant.sql.guard.limit import row_limit
@@ -69,19 +70,36 @@ def _checked(asked: str, access: Access, shortcuts: bool) -> CheckedQuery:
     written = parser.show(draft.tree)
     sealed.same(written, draft.tree, access)
     if readable is asked:
-        binding.bound(draft, written, access)
+        outputs = binding.bound(draft, written, access)
+        faster, used = _from_rollups(draft, access)
     else:  # a PIVOT without values: what columns it makes is known only when it runs
+        outputs = ()
         written = pivot.printed(draft.tree)
         sealed.same(pivot.marked(written), draft.tree, access)
+        faster, used = None, ()
     return CheckedQuery(
         sql=asked.strip().rstrip(";").rstrip(),
-        executable=written,
+        executable=faster or written,
         tables=tuple(draft.tables),
         columns=tuple(draft.columns),
         functions=tuple(sorted(draft.functions)),
         policy="; ".join(draft.policies) or None,
         limits=access.limits,
+        outputs=outputs,
+        rollups=used,
+        on_tables=written if faster else None,
     )
+
+
+def _from_rollups(draft: Draft, access: Access) -> tuple[str | None, tuple[str, ...]]:
+    """The text that reads rollups, with a comment that says so, and their names; None where none fits."""
+    tree, used = rollups.answered(draft.tree, access)
+    if not used:
+        return None, ()
+    written = parser.show(tree)
+    if not sealed.faithful(written, tree):
+        return None, ()
+    return f"/* answered from {', '.join(used)} */ {written}", used
 
 
 def read(sql: str) -> parser.Tree:

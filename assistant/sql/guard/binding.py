@@ -12,7 +12,7 @@ from assistant.errors import GuardRefusal
 from assistant.sql.guard import allowed, parser
 from assistant.sql.guard.draft import Draft
 from assistant.sql.guard.tables import predicate
-from assistant.values import Access, TableAccess
+from assistant.values import Access, TableAccess, TableColumn
 
 _UNKNOWN = re.compile(
     r'Referenced (?P<what>column|table) "(?P<a>[^"]+)"|does not have a column named "(?P<b>[^"]+)"'
@@ -22,19 +22,19 @@ RULES = {"columns", "meaning"}  # refusals raised here
 Shape = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
 
-def bound(draft: Draft, executable: str, access: Access) -> None:
-    """Bind `executable`; GuardRefusal says which name or type DuckDB can't place."""
+def bound(draft: Draft, executable: str, access: Access) -> tuple[TableColumn, ...]:
+    """What `executable` returns; GuardRefusal says which name or type DuckDB can't place."""
     try:
-        outputs(executable, access)
+        return outputs(executable, access)
     except duckdb.Error as error:
         raise _refusal(draft, str(error), access) from None
 
 
-def outputs(executable: str, access: Access) -> tuple[str, ...]:
-    """The names of the columns that a checked statement returns; duckdb.Error when it doesn't bind."""
+def outputs(executable: str, access: Access) -> tuple[TableColumn, ...]:
+    """The columns that a checked statement returns; duckdb.Error when it doesn't bind."""
     shape = tuple(_shape(table) for table in access.tables.values())
     with _empty_copies(shape, os.getpid()).cursor() as cursor:
-        return tuple(row[0] for row in cursor.execute(f"DESCRIBE {executable}").fetchall())
+        return tuple(TableColumn(row[0], row[1]) for row in cursor.execute(f"DESCRIBE {executable}").fetchall())
 
 
 def _shape(table: TableAccess) -> tuple[str, tuple[tuple[str, str], ...]]:

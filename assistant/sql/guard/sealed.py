@@ -32,6 +32,11 @@ def same(text: str, tree: Tree, access: Access) -> None:
                 raise GuardRefusal("tables", f"The table {'.'.join(path)} would be read without its policy")
 
 
+def faithful(text: str, tree: Tree) -> bool:
+    """Whether `text` reads as `tree`."""
+    return bool(_plain(parser.parse(text)) == _plain(tree))
+
+
 def _filters(node: Tree, access: Access) -> bool:
     """Whether `node` is SELECT visible columns FROM main.table WHERE its policy."""
     table = node.get("from_table", {})

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from importlib.util import find_spec
 
 import click
 
 from assistant.alerts import reading, sending
-from assistant.alerts.firing import Readers, Told, Watch, muted, now_at, unknown
+from assistant.alerts.described import span, when
+from assistant.alerts.firing import Told, Watch, muted, now_at
 from assistant.alerts.question import EXAMPLES, Asker
 from assistant.alerts.rule import Alert, Message, Rule
 from assistant.assistant import Assistant
@@ -22,10 +21,10 @@ from assistant.config import Config
 from assistant.errors import AssistantError, Refused
 from assistant.ledger import store
 from assistant.ledger.alerts import FOREVER, Alerts, Decision, Kept
+from assistant.surfaces.cli.readers import channel_readers
 from assistant.telling.table import plain
 
 SHOWN = 5
-WEEKDAYS = {"*": "", "mon-fri": "Monday to Friday ", "sat,sun": "Saturday and Sunday "}
 
 
 @dataclass(frozen=True)
@@ -41,35 +40,7 @@ class Wanted:
 def watch(config: Config) -> Watch:
     """Questions of alerts are read without a language model: they cost no tokens."""
     assistant = Assistant(config.model_copy(update={"llm_model": None}), surface="alerts")
-    return Watch(assistant, Alerts(store.of(config)), _readers(assistant))
-
-
-def _readers(assistant: Assistant) -> Readers:
-    """Who reads a Slack channel, as the bot finds it out."""
-    if assistant.config.slack_bot_token is None or find_spec("slack_bolt") is None:
-        return unknown
-    from assistant.surfaces.slack.bot import web_client
-    from assistant.surfaces.slack.channels import Channels
-    from assistant.surfaces.slack.store import Store
-
-    config, token = assistant.config, assistant.config.slack_bot_token
-    rooms = Store(config.warehouse.with_suffix(".slack.sqlite"))
-
-    async def read(channel: str) -> tuple[str, ...]:
-        client = web_client(token.get_secret_value(), config.slack_base_url)
-        found = Channels(client, rooms, assistant, config.slack_shared_channels, config.slack_public_channels)
-        room = await found.room(channel)
-        if room.closed:
-            raise Refused(room.closed)
-        return room.readers
-
-    def readers(channel: str) -> tuple[str, ...]:
-        try:
-            return asyncio.run(read(channel))
-        except OSError as error:
-            raise Refused(f"Slack can't be asked who reads {channel} ({type(error).__name__}).") from None
-
-    return readers
+    return Watch(assistant, Alerts(store.of(config)), channel_readers(assistant))
 
 
 # --- one rule -------------------------------------------------------------------------------------------------------
@@ -80,7 +51,8 @@ def add(config: Config, words: str, wanted: Wanted, yes: bool) -> int:
     rule = reading.read(words, Asker(wanted.user, now, wanted.to, wanted.zone), own.assistant)
     sending.check(rule.channel, config)
     _describe(rule, None)
-    _preview(rule, own.test(rule, now))
+    found = own.test(rule, now)
+    preview(f"{span(rule, len(found))}{f'; the newest {SHOWN}' if len(found) > SHOWN else ''}", found[-SHOWN:])
     if not (yes or (sys.stdin.isatty() and click.confirm("\nKeep it?"))):
         click.echo("\nNothing was kept. Add --yes to keep it.")
         return 3
@@ -94,12 +66,12 @@ def test(config: Config, name: str, send: bool, today: date | None) -> int:
     rule, kept = _known(own, name)
     found = own.test(rule, now)
     _describe(rule, kept)
-    _preview(rule, found)
+    preview(f"{span(rule, len(found))}{f'; the newest {SHOWN}' if len(found) > SHOWN else ''}", found[-SHOWN:])
     if send:
         message = found[-1].message if found else Message(title=f"{rule.question}: nothing to tell", text=rule.words)
         marked = message.model_copy(update={"title": f"Test: {message.title}"})
         sending.send(marked, rule.channel, f"{rule.id} test {datetime.now(UTC).isoformat()}", config)
-        click.echo(f"\nA test was sent to {_place(rule)}.")
+        click.echo(f"\nA test was sent to {rule.channel.to}.")
     return 0
 
 
@@ -211,33 +183,17 @@ def _describe(rule: Rule, kept: Kept | None) -> None:
     if kept and muted(kept, rule, datetime.now(UTC)):
         quiet = "  (quiet)" if kept.muted_until == FOREVER else f"  (quiet until {kept.muted_until})"
     click.echo(plain(f"{rule.id}  {rule.words}{quiet}"))
-    click.echo(plain(f"    {rule.kind}, {_when(rule)}, to {_place(rule)}, for {rule.owner or 'the operator'}"))
+    click.echo(plain(f"    {rule.kind}, {when(rule)}, to {rule.channel.to}, for {rule.owner or 'the operator'}"))
     click.echo(plain(f"    read as: {rule.understood}"))
-
-
-def _when(rule: Rule) -> str:
-    if rule.line is not None:
-        return f"when {rule.line.side} {rule.line.value:,} {rule.line.unit or ''} a {rule.line.per}"
-    if rule.cron is None:
-        return "when one is found"
-    minute, hour, day, _, weekday = rule.cron.split()
-    days = {"*": WEEKDAYS.get(weekday, f"{weekday} "), "1": "the 1st of each month ", "last": "each month's last day "}
-    return f"{days[day] or 'every day '}at {hour}:{int(minute):02} {rule.zone}"
-
-
-def _place(rule: Rule) -> str:
-    return rule.channel.to
 
 
 def _until(kept: Kept) -> str | None:
     return "forever" if kept.muted_until == FOREVER else kept.muted_until.isoformat() if kept.muted_until else None
 
 
-def _preview(rule: Rule, found: Sequence[Alert]) -> None:
-    span = "At its last time" if rule.cron else "In the last 30 days"
-    count = f"{len(found)} message{'' if len(found) == 1 else 's'}"
-    click.echo(f"\n{span} it would have sent {count}{f'; the newest {SHOWN}' if len(found) > SHOWN else ''}:")
-    for one in found[-SHOWN:]:
+def preview(head: str, found: Sequence[Alert]) -> None:
+    click.echo(f"\n{head}:")
+    for one in found:
         click.echo(f"\n  {plain(one.message.title)}\n  {plain(one.message.text)}")
         for line in one.message.table.splitlines():
             click.echo(f"  {plain(f'|{line}')[1:]}")

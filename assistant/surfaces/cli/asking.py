@@ -15,6 +15,8 @@ from typing import Any, Literal
 import click
 from ulid import ULID
 
+from assistant.alerts.meaning import meant
+from assistant.alerts.phrases import phrases
 from assistant.assistant import Assistant
 from assistant.config import Config
 from assistant.errors import LoadError
@@ -40,6 +42,12 @@ class Asked:
 
 def once(config: Config, text: str, asked: Asked) -> int:
     assistant = Assistant(config, surface="cli")
+    if meant(text, phrases(config.schemas)):
+        from assistant.surfaces.cli import talking
+
+        code = talking.said(talking.talk(assistant, asked.today), text, asked.user, asked.thread, asked.as_json)
+        if code is not None:
+            return code
     answer = assistant.ask(Question(text, asked.user, asked.thread, asked.today, asked.planner))
     if asked.as_json:
         click.echo(json.dumps(to_dict(answer), ensure_ascii=False))
@@ -53,6 +61,9 @@ def converse(config: Config, asked: Asked) -> int:
     assistant = Assistant(config, surface="cli")
     asked = replace(asked, thread=asked.thread or str(ULID()))
     click.echo("Ask about your costs; an empty line ends. For example: cost by service last month")
+    from assistant.surfaces.cli import talking
+
+    talk = talking.talk(assistant, asked.today)
     while True:
         try:
             text = input("\n> ").strip()
@@ -61,6 +72,8 @@ def converse(config: Config, asked: Asked) -> int:
             return 0
         if not text or text.lower() in ("quit", "exit", "q"):
             return 0
+        if talking.said(talk, text, asked.user, asked.thread, False) is not None:
+            continue
         draw(assistant.ask(Question(text, asked.user, asked.thread, asked.today, asked.planner)))
 
 

@@ -87,12 +87,10 @@ def _check_installed() -> None:
 def _desk(config: Config, today: date | None) -> Iterator[Desk]:
     from assistant.assistant import Assistant
     from assistant.desk.desk import StoppableEngine
-    from assistant.engines.sandbox import Sandbox
-    from assistant.values import Limits
+    from assistant.engine_room import WORKERS, open_engine
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    limits = Limits(seconds=config.query_seconds, memory_mb=config.query_memory_mb)
-    assistant = Assistant(config, engine=StoppableEngine(Sandbox(config.warehouse, limits)), surface="mcp")
+    assistant = Assistant(config, engine=StoppableEngine(open_engine(config, WORKERS)), surface="mcp")
     try:
         yield Desk(assistant, today)
     except KeyboardInterrupt:

@@ -41,7 +41,8 @@ def examine(config: Config) -> int:
     except AssistantError as error:
         line(False, str(error), "askcost demo, or askcost load FILE…")
         return 1
-    line(True, f"warehouse: {config.warehouse}, version {held.data_version}")
+    place = config.published if config.engine == "spark" else config.warehouse
+    line(True, f"warehouse: {place}, version {held.data_version}, run by {assistant.engine.name}")
     for table in sorted(held.tables):
         days = held.days.get(table)
         click.echo(f"     {table}" + (f": {days.first} to {days.last}" if days else ""))

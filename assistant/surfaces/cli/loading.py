@@ -13,11 +13,13 @@ from typing import Any
 import click
 
 from assistant.config import Config
+from assistant.engines.duckdb_engine import Trusted
 from assistant.errors import AssistantError, LoadError
 from assistant.house import check_policies
 from assistant.telling.table import plain
 from assistant.warehouse import demo as demo_company
 from assistant.warehouse import load as loader
+from assistant.warehouse import parquet
 from assistant.warehouse.report import LoadReport
 
 MOST_INVOICES = 12
@@ -26,7 +28,7 @@ MOST_INVOICES = 12
 def load(config: Config, paths: tuple[str, ...], table: str | None, replace: bool, as_json: bool) -> int:
     def policies_hold(connection: Any) -> None:
         try:
-            check_policies(lambda text: connection.execute(text).fetchall(), config)
+            check_policies(Trusted(connection), config)
         except AssistantError as error:
             raise LoadError(f"Nothing was loaded. {error}") from None
 
@@ -44,6 +46,17 @@ def demo(config: Config, rows: int, end: date | None, seed: int) -> int:
         counts = demo_company.build(config.warehouse, rows, end, seed, tell)
     click.echo(f"{config.warehouse}: " + ", ".join(f"{n:,} {table}" for table, n in counts.items()))
     click.echo('Try: askcost ask "cost by provider last month"')
+    return 0
+
+
+def publish(config: Config, to: Path | None) -> int:
+    """Raises LoadError for a folder that is only the cluster's."""
+    place = to or config.published
+    if "://" in str(place):
+        raise LoadError(f"{place} is not a folder here. Publish to one with --to, and copy it there whole.")
+    manifest = parquet.publish(config.warehouse, Path(place))
+    count = sum(table["rows"] for table in manifest["tables"])
+    click.echo(f"{place}: version {manifest['version']}, {len(manifest['tables'])} tables, {count:,} rows")
     return 0
 
 

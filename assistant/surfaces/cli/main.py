@@ -15,8 +15,10 @@ from typing import Any, Literal
 import click
 
 from assistant.errors import AssistantError, Clarify
-from assistant.surfaces.cli import alert, looking_back, metering, money, outlook, programs
-from assistant.surfaces.cli.options import DATE, configuration, warehouse_option
+from assistant.surfaces.cli import alert, keeping, looking_back, metering, money, outlook, programs
+from assistant.surfaces.cli.options import DATE, configuration, engine_option, warehouse_option
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 class Commands(click.Group):
@@ -61,6 +63,7 @@ def main() -> None:
 @click.option("--batch", type=click.Path(path_type=Path, dir_okay=False), help="JSON Lines of questions.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Where --batch writes its answers.")
 @warehouse_option
+@engine_option
 def ask(
     question: str | None,
     as_json: bool,
@@ -104,6 +107,7 @@ def ask(
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--batch", type=click.Path(path_type=Path, dir_okay=False), help="JSON Lines of statements.")
 @warehouse_option
+@engine_option
 def sql(
     user: str | None,
     as_json: bool,
@@ -142,6 +146,16 @@ def load(paths: tuple[str, ...], table: str | None, replace: bool, as_json: bool
 
 
 @main.command()
+@click.option("--to", type=click.Path(path_type=Path, file_okay=False), help="The folder (else ASKCOST_SPARK_TABLES).")
+@warehouse_option
+def publish(to: Path | None, warehouse: Path | None) -> None:
+    """Write the warehouse as Parquet for a cluster. Example: askcost publish --to /shared/askcost."""
+    from assistant.surfaces.cli import loading
+
+    sys.exit(loading.publish(configuration(warehouse), to))
+
+
+@main.command()
 @click.option("--rows", type=click.IntRange(1), default=500_000, show_default=True, help="Charge rows to make.")
 @click.option("--end", type=DATE, help="The last day with data; yesterday when absent.")
 @click.option("--seed", type=int, default=7, show_default=True, help="The same seed makes the same company.")
@@ -154,14 +168,31 @@ def demo(rows: int, end: datetime | None, seed: int, warehouse: Path | None) -> 
 
 
 @main.command(name="eval")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--report", type=click.Path(path_type=Path, file_okay=False), help="Write HTML, Markdown and the run here."
+)
+@click.option("--fail-on-regression", is_flag=True, help="Exit 1 when something that was right in --report is not now.")
+@click.option("--companies", metavar="DIR", type=FOLDER, help="Ask DIR/<item's company>.duckdb.")
+@click.option("--adapter", metavar="COMMAND|URL", help="Ask another assistant: “prog {question}”, or an address.")
 @click.option("--json", "as_json", is_flag=True, help="Print the score and every miss as JSON.")
 @warehouse_option
-def evaluate(file: Path, as_json: bool, warehouse: Path | None) -> None:
-    """Run a question file with expected results and print the score. Example: askcost eval questions.yaml."""
+def evaluate(
+    files: tuple[Path, ...],
+    report: Path | None,
+    fail_on_regression: bool,
+    companies: Path | None,
+    adapter: str | None,
+    as_json: bool,
+    warehouse: Path | None,
+) -> None:
+    """Run question files with expected results and print the score. Example: askcost eval questions.yaml."""
     from assistant.surfaces.cli import evaluating
 
-    sys.exit(evaluating.run(configuration(warehouse), file, as_json))
+    if fail_on_regression and report is None:
+        raise click.UsageError("--fail-on-regression compares with the last run in --report DIR; give that too.")
+    wanted = evaluating.Wanted(files, companies, adapter, report, fail_on_regression, as_json)
+    sys.exit(evaluating.run(configuration(warehouse), wanted))
 
 
 @main.command()
@@ -215,6 +246,7 @@ def spend(
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="The port.")
 @click.option("--today", type=DATE, help="The day that “today” means.")
 @warehouse_option
+@engine_option
 def serve(host: str, port: int, today: datetime | None, warehouse: Path | None) -> None:
     """Open the web chat. Example: askcost serve --port 8080."""
     from assistant.surfaces.cli import serving
@@ -243,6 +275,7 @@ def demo_model(port: int, warehouse: Path | None) -> None:
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="The port, with --http.")
 @click.option("--today", type=DATE, help="The day that “today” means.")
 @warehouse_option
+@engine_option
 def slack(http: bool, host: str, port: int, today: datetime | None, warehouse: Path | None) -> None:
     """Run the Slack bot. Example: askcost slack."""
     from assistant.surfaces.cli import slacking
@@ -270,12 +303,38 @@ def doctor(warehouse: Path | None) -> None:
     sys.exit(doctoring.examine(configuration(warehouse)))
 
 
+@main.group()
+def warehouse() -> None:
+    """What is kept to answer fast. Example: askcost warehouse advise."""
+
+
+@warehouse.command(name="rollups")
+@warehouse_option
+def warehouse_rollups(warehouse: Path | None) -> None:
+    """The sums that are kept beside the tables. Example: askcost warehouse rollups."""
+    from assistant.surfaces.cli import storing
+
+    sys.exit(storing.rollups(configuration(warehouse)))
+
+
+@warehouse.command(name="advise")
+@click.option("--days", type=click.IntRange(1), default=90, show_default=True, help="How far back to look.")
+@click.option("--add", is_flag=True, help="Keep the proposed rollups from now on.")
+@warehouse_option
+def warehouse_advise(days: int, add: bool, warehouse: Path | None) -> None:
+    """Rollups that the questions asked so far would be answered from. Example: askcost warehouse advise --add."""
+    from assistant.surfaces.cli import storing
+
+    sys.exit(storing.advise(configuration(warehouse), days, add))
+
+
 COMMANDS = (
     *alert.COMMANDS,
     *money.COMMANDS,
     *metering.COMMANDS,
     *outlook.COMMANDS,
     *looking_back.COMMANDS,
+    *keeping.COMMANDS,
     *programs.COMMANDS,
 )
 for command in COMMANDS:

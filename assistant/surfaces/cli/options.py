@@ -56,7 +56,19 @@ def warehouse_option(command: Any) -> Any:
     )(command)
 
 
+def engine_option(command: Any) -> Any:
+    """Kept in click's own notes, where `configuration` finds it."""
+    return click.option(
+        "--engine",
+        type=click.Choice(["duckdb", "spark"]),
+        expose_value=False,
+        callback=lambda context, _, chosen: context.meta.update(engine=chosen) if chosen else None,
+        help="What runs the statements (else ASKCOST_ENGINE, else duckdb; docs/engines.md).",
+    )(command)
+
+
 def configuration(warehouse: Path | None) -> Any:
     from assistant.config import Config
 
-    return Config() if warehouse is None else Config(warehouse=warehouse)
+    given: dict[str, Any] = {"warehouse": warehouse, "engine": click.get_current_context().meta.get("engine")}
+    return Config(**{name: value for name, value in given.items() if value is not None})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from assistant.surfaces.cli.options import DATE, configuration, warehouse_option
+from assistant.surfaces.cli.options import DATE, configuration, engine_option, warehouse_option
 
 
 @click.command()
@@ -19,6 +19,7 @@ from assistant.surfaces.cli.options import DATE, configuration, warehouse_option
 @click.option("--user", help="Ask as this user, under their row policy. Not with --http.")
 @click.option("--today", type=DATE, help="The day that “today” means.")
 @warehouse_option
+@engine_option
 def mcp(
     http: bool,
     host: str,

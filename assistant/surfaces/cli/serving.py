@@ -34,7 +34,7 @@ def serve(config: Config, host: str = "127.0.0.1", port: int = 8000, today: date
     if find_spec("chainlit") is None:
         raise AssistantError("The web chat is not installed; `pip install 'askcost[web]'` adds it.")
     check_free(host, port)
-    if not config.warehouse.exists():
+    if config.engine == "duckdb" and not config.warehouse.exists():
         click.echo(f"There is no warehouse at {config.warehouse} yet; building the demo company first.")
         loading.demo(config, 500_000, None, 7)
     # After its own farewell uvicorn sends itself the signal again; this lets what follows still happen.
@@ -87,15 +87,21 @@ def check_free(host: str, port: int) -> None:
             raise AssistantError(f"Port {port} of {host} can't be used ({error.strerror}); try --port.") from None
 
 
-def listen(config: Config, settings: WebSettings, host: str, port: int, today: date | None, folder: Path) -> None:
-    """folder: private to this run; Chainlit writes beside its settings, and the program's own may be read-only."""
+def furnish(program: Path, folder: Path) -> None:
+    """Chainlit's settings, theme and texts, where it can write beside them; the program's own may be read-only."""
     for name in ASSETS:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name)
+        if (program / name).is_dir():
+            shutil.copytree(program / name, folder / name)
         else:
-            shutil.copyfile(source, folder / name)
-            shutil.copyfile(source, folder / "chainlit_en-US.md")
+            shutil.copyfile(program / name, folder / name)
+            shutil.copyfile(program / name, folder / "chainlit_en-US.md")
+    for path in folder.rglob("*"):  # a copy of what is read-only is read-only too
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def listen(config: Config, settings: WebSettings, host: str, port: int, today: date | None, folder: Path) -> None:
+    """folder: private to this run, and empty."""
+    furnish(ROOT, folder)
     os.environ["CHAINLIT_APP_ROOT"] = str(folder)
     os.environ["CHAINLIT_AUTH_SECRET"] = cookie_secret(beside(config, "web-secret"))
     # Chainlit reads its settings when it is imported: only now, and only here.
@@ -104,13 +110,12 @@ def listen(config: Config, settings: WebSettings, host: str, port: int, today: d
     from assistant.assistant import Assistant
     from assistant.desk import briefing
     from assistant.desk.desk import Desk, StoppableEngine
-    from assistant.engines.sandbox import Sandbox
+    from assistant.engine_room import WORKERS, open_engine
+    from assistant.surfaces.cli.readers import channel_readers
     from assistant.surfaces.web import logs
     from assistant.surfaces.web.page import application
-    from assistant.values import Limits
 
-    limits = Limits(seconds=config.query_seconds, memory_mb=config.query_memory_mb)
-    engine = StoppableEngine(Sandbox(config.warehouse, limits))
+    engine = StoppableEngine(open_engine(config, WORKERS))
     assistant = Assistant(config, engine=engine, surface="web")
     programs = Assistant(config, engine=engine, surface="api", desk=assistant.desk)
     try:
@@ -121,6 +126,7 @@ def listen(config: Config, settings: WebSettings, host: str, port: int, today: d
             host in LOOPBACK and settings.sign_in == "none",  # else a proxy brings others
             lambda: engine.running,
             lambda: setattr(server, "should_exit", True),
+            channel_readers(assistant),
         )
         server = uvicorn.Server(
             uvicorn.Config(

@@ -26,11 +26,9 @@ def serve(config: Config, http: bool, host: str, port: int, today: date | None) 
     }
     if missing := [name for name, value in needed.items() if value is None]:
         raise AssistantError(f"{' and '.join(missing)} must be set; docs/slack.md says where they come from.")
-    from assistant.engines.sandbox import Sandbox
-    from assistant.values import Limits
+    from assistant.engine_room import WORKERS, open_engine
 
-    limits = Limits(seconds=config.query_seconds, memory_mb=config.query_memory_mb)
-    assistant = Assistant(config, engine=Sandbox(config.warehouse, limits), surface="slack")
+    assistant = Assistant(config, engine=open_engine(config, WORKERS), surface="slack")
     try:
         check(config, assistant)
         logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

@@ -9,17 +9,19 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from slack_sdk.errors import SlackApiError
 
-from assistant.desk import briefing, changes, shown
+from assistant.alerts.talk import Speaker, Talk
+from assistant.desk import briefing, changes, incidents, shown
 from assistant.desk.desk import Desk
-from assistant.errors import AssistantError
+from assistant.errors import AssistantError, Refused
 from assistant.sql import policy
-from assistant.surfaces.slack import blocks, picture
-from assistant.surfaces.slack.blocks import Extras, Message
+from assistant.surfaces.slack import blocks, notices, picture
+from assistant.surfaces.slack.blocks import Extras
 from assistant.surfaces.slack.channels import Channels, Room, user_of
+from assistant.surfaces.slack.parts import Message
 from assistant.surfaces.slack.post import Place, Poster
 from assistant.surfaces.slack.store import Job, Post, Store
 from assistant.telling.table import to_csv
@@ -28,6 +30,7 @@ from assistant.values import Access, Answer
 Made = TypeVar("Made")
 THREADS = 4
 QUESTIONS = ("ask", "follow", "choose")
+ELSEWHERE = "This alert is about more than this channel, so the answer is in a direct message."
 STRANGER = (
     "You are not in askcost's list of users, so nothing can be shown to you. Whoever runs askcost can add you: a line "
     "in the table `users` with your Slack ID {id} as slack_id (`askcost load users.csv --table users --replace`)."
@@ -42,6 +45,8 @@ class Answering:
 
     def __init__(self, desk: Desk, poster: Poster, store: Store, channels: Channels) -> None:
         self.desk, self.poster, self.store, self.channels = desk, poster, store, channels
+        self.talk = Talk(desk, self._readers)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.web = desk.assistant.config.slack_web_url
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="answers")
 
@@ -55,8 +60,26 @@ class Answering:
     async def user(self, slack_user: str) -> str | None:
         return await self.run(user_of, self.desk.assistant, slack_user)
 
+    async def readers(self, place: Place) -> tuple[str, ...]:
+        """Who reads along there; nobody in direct messages. Raises Refused for a channel that is closed."""
+        if place.private:
+            return ()
+        room = await self.channels.room(place.channel)
+        if room.closed:
+            raise Refused(room.closed)
+        return room.readers
+
+    def _readers(self, channel: str) -> tuple[str, ...]:
+        """The same for an alert's place, asked from a thread of ours."""
+        assert self._loop
+        room = asyncio.run_coroutine_threadsafe(self.channels.room(channel), self._loop).result(60)
+        if room.closed:
+            raise Refused(room.closed)
+        return room.readers
+
     async def do(self, job: Job) -> None:
         """The whole job; doing it again after it was broken off leaves one answer. Raises SlackApiError."""
+        self._loop = asyncio.get_running_loop()
         place = Place(job.channel, job.thread) if job.channel else await self.poster.own_place(job.slack_user)
         user = await self.user(job.slack_user)
         if user is None:
@@ -81,8 +104,13 @@ class Answering:
             return
         readers = tuple(dict.fromkeys((*room.readers, user)))  # who asked may have left meanwhile, and still reads
         own, shared = await self.run(self._rights, user, readers)
+        alert = await self.run(self._alert, job, user)
+        if alert == "elsewhere":
+            await self.poster.whisper(place, job.slack_user, blocks.said(ELSEWHERE))
+            await self._privately(job, user)
+            return
         more = policy.sees_more(own, shared)
-        asked = job.do in QUESTIONS
+        asked = job.do in QUESTIONS and alert is None
         await self._give(job, "channel", place, user, readers, MORE if more and asked else None)
         if more and asked:
             await self._privately(job, user)
@@ -97,6 +125,13 @@ class Answering:
         if not post.done:
             await self.poster.finish(job, "channel", post, note, None)
         await self._privately(job, user)
+
+    def _alert(self, job: Job, user: str) -> Literal["here", "elsewhere"] | None:
+        """Whether the words are about alerts, and this channel has a part in it: it has none in somebody's list."""
+        found = self.talk.meaning(self._words(job), Speaker(user, None)) if job.do in QUESTIONS else None
+        if found is None:
+            return None
+        return "elsewhere" if found.what != "rule" or self.talk.elsewhere(self._words(job)) else "here"
 
     def _rights(self, user: str, readers: tuple[str, ...]) -> tuple[Access, Access]:
         core = self.desk.assistant
@@ -117,6 +152,10 @@ class Answering:
             return
         answer_id = None
         try:
+            said = await self.run(self._told, job, place, user, readers)
+            if said is not None:
+                await self._finish(job, slot, post, said, None)
+                return
             answer = await self.run(self._answer, job, place, user, readers)
             message, answer_id = await self._message(answer, user, readers, note), answer.answer_id
         except AssistantError as error:
@@ -133,13 +172,22 @@ class Answering:
             rest = tuple(b for b in message.blocks if b["type"] != "image")
             await self.poster.finish(job, slot, post, replace(message, blocks=rest), answer_id)
 
+    def _told(self, job: Job, place: Place, user: str, readers: tuple[str, ...]) -> Message | None:
+        """What is said to words about alerts; None for an ordinary question."""
+        if job.do not in QUESTIONS:
+            return None
+        reply = self.talk.reply(self._words(job), Speaker(user, place.conversation, f"slack:{place.channel}", readers))
+        return notices.reply(reply, job.slack_user) if reply else None
+
+    def _words(self, job: Job) -> str:
+        if job.do == "choose":
+            return self.store.offered(job.answer_id, int(job.text)) or "" if job.text.isdigit() else ""
+        return job.text
+
     def _answer(self, job: Job, place: Place, user: str, readers: tuple[str, ...]) -> Answer:
         if job.do == "change":
             return self.desk.change(job.answer_id, job.text, user, place.conversation, readers)
-        text = job.text
-        if job.do == "choose":
-            text = self.store.offered(job.answer_id, int(job.text)) or "" if job.text.isdigit() else ""
-        return self.desk.ask(text, user, place.conversation, readers)
+        return self.desk.ask(self._words(job), user, place.conversation, readers)
 
     async def _file(self, job: Job, slot: str, place: Place, user: str, readers: tuple[str, ...]) -> None:
         if await self.run(self.store.post, job.key, slot):
@@ -164,6 +212,8 @@ class Answering:
             questions = [] if readers else await self.run(briefing.questions, self.desk, user)
             return _noted(blocks.refused(answer.error or "That can't be answered.", questions[:3]), note)
         extras = await self.run(around, answer, self.desk, note)
+        found = await self.run(incidents.of, answer, self.desk, user, readers)
+        extras = replace(extras, incidents=found)
         chart = await self.run(shown.picture, answer, self.desk)
         if chart is not None and chart.kind != "number":  # a single number is said in the sentence
             described = picture.described(chart)

@@ -12,19 +12,23 @@ from slack_sdk.models.blocks import (
     Block,
     ButtonElement,
     ContextActionsBlock,
-    ContextBlock,
     FeedbackButtonObject,
     FeedbackButtonsElement,
     ImageBlock,
     Option,
-    PlainTextObject,
-    SectionBlock,
     StaticSelectElement,
     TableBlock,
 )
 
 from assistant.desk.changes import Change
-from assistant.surfaces.slack.escape import mrkdwn, words
+from assistant.desk.incidents import Incident
+from assistant.surfaces.slack import notices
+from assistant.surfaces.slack.escape import words
+from assistant.surfaces.slack.parts import Message
+from assistant.surfaces.slack.parts import context as _context
+from assistant.surfaces.slack.parts import message as _message
+from assistant.surfaces.slack.parts import plain as _plain
+from assistant.surfaces.slack.parts import section as _section
 from assistant.telling.figures import currency_of
 from assistant.values import Answer, AnswerColumn
 
@@ -33,14 +37,7 @@ MOST_COLUMNS = 20
 MOST_CELL = 80
 MOST_TABLE = 6_000  # of about 13,000 characters in a message
 MOST_BUTTONS = 5
-
-
-@dataclass(frozen=True)
-class Message:
-    """text: what a notification says, escaped. blocks: as JSON."""
-
-    text: str
-    blocks: tuple[dict[str, Any], ...]
+MOST_INCIDENTS = 5
 
 
 @dataclass(frozen=True)
@@ -55,6 +52,7 @@ class Extras:
     quiet: str = ""
     note: str | None = None
     web: str | None = None
+    incidents: Sequence[Incident] = ()
 
 
 def answered(answer: Answer, extras: Extras) -> Message:
@@ -66,6 +64,8 @@ def answered(answer: Answer, extras: Extras) -> Message:
     table, shown = _table(answer, extras.cells)
     if table:
         blocks.append(table)
+    for one in extras.incidents[:MOST_INCIDENTS]:
+        blocks += notices.incident(one)
     blocks += [_context(line) for line in _small(answer, extras, shown if table else len(answer.rows))]
     blocks += _buttons(answer, extras)
     return _message(answer.answer, blocks)
@@ -108,22 +108,6 @@ def said(text: str) -> Message:
 def web_link(web: str | None, question: str) -> str | None:
     """Where the web chat waits with this question typed in."""
     return f"{web.rstrip('/')}/?prompt={quote(question[:500])}" if web and question else None
-
-
-def _message(text: str, blocks: Sequence[Block]) -> Message:
-    return Message(mrkdwn(text), tuple(block.to_dict() for block in blocks[:50]))
-
-
-def _plain(text: str) -> PlainTextObject:
-    return PlainTextObject(text=text, emoji=False)
-
-
-def _section(text: str) -> SectionBlock:
-    return SectionBlock(text=_plain(words(text)))
-
-
-def _context(text: str) -> ContextBlock:
-    return ContextBlock(elements=[_plain(words(text, 1_000))])
 
 
 def _menu(placeholder: str, action_id: str, options: Sequence[tuple[str, str]]) -> StaticSelectElement:

@@ -30,6 +30,7 @@ from assistant.desk.desk import Desk
 from assistant.surfaces.slack import requests
 from assistant.surfaces.slack.answering import Answering
 from assistant.surfaces.slack.channels import Channels
+from assistant.surfaces.slack.deciding import Deciding
 from assistant.surfaces.slack.post import Poster
 from assistant.surfaces.slack.private import Private
 from assistant.surfaces.slack.store import MOST_TRIES, Job, Store
@@ -66,6 +67,7 @@ class Bot:
         )
         self.answering = Answering(desk, Poster(self.client, store), store, channels)
         self.private = Private(self.answering)
+        self.deciding = Deciding(self.answering, self._home_again)
         self._name, self._lease = str(ULID()), lease
         self._wake = asyncio.Event()
         self._doing: set[asyncio.Task[None]] = set()
@@ -185,7 +187,14 @@ class Bot:
         app.action("unsave")(private.unsave)
         app.action("link")(_acknowledge)
         app.action(re.compile("^feedback:"))(private.feedback)
+        app.action("alert_keep")(self.deciding.keep)
+        app.action("alert_not")(self.deciding.leave)
+        app.action(re.compile("^alert_(mute|until|unmute|remove)"))(self.deciding.alert)
+        app.action(re.compile("^incident_(expected|closed|open|snoozed)"))(self.deciding.incident)
         app.action(re.compile("^(ask|choose|change|csv)"))(self._action)
+
+    async def _home_again(self, slack_user: str) -> None:
+        await self.private.publish(self.client, slack_user)
 
     async def _keep(self, body: dict[str, Any], next: Any) -> None:
         """Before Bolt acknowledges an event, what it asks is kept."""

@@ -10,7 +10,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from assistant.surfaces.slack.blocks import Message
+from assistant.surfaces.slack.parts import Message
 from assistant.surfaces.slack.store import Job, Post, Store
 
 WORKING = "Working on it…"
@@ -68,6 +68,10 @@ class Poster:
             await self.client.chat_update(channel=post.channel, ts=post.ts, text=message.text, blocks=blocks)
         finished = replace(post, done=True, answer_id=answer_id)
         await asyncio.to_thread(self._store.posted, job.key, slot, finished)
+
+    async def change(self, place: Place, ts: str, message: Message) -> None:
+        """What stands in a message of ours from now on."""
+        await self.client.chat_update(channel=place.channel, ts=ts, text=message.text, blocks=list(message.blocks))
 
     async def say(self, place: Place, message: Message) -> None:
         await self._post(place, message.text, list(message.blocks))

@@ -100,9 +100,9 @@ class Private:
 
     async def home(self, event: dict[str, Any], client: Any) -> None:
         if event.get("tab") == "home":
-            await self._publish(client, event["user"])
+            await self.publish(client, event["user"])
 
-    async def _publish(self, client: Any, slack_user: str) -> None:
+    async def publish(self, client: Any, slack_user: str) -> None:
         user = await self._answering.user(slack_user)
         if user is None:
             view = views.told(STRANGER.format(id=slack_user))
@@ -113,9 +113,10 @@ class Private:
     def _home(self, user: str) -> dict[str, Any]:
         try:
             lines, questions = briefing.lines(self._desk, user), briefing.questions(self._desk, user)
+            mine = self._answering.talk.listed(user)
         except AssistantError as error:
             return views.told(str(error))
-        return views.home(lines, self._allowances(user), self._store.saved(user), questions)
+        return views.home(lines, self._allowances(user), self._store.saved(user), questions, mine, self._answering.web)
 
     def _allowances(self, user: str) -> list[str]:
         config = self._desk.assistant.config
@@ -159,7 +160,7 @@ class Private:
         user = await self._answering.user(body["user"]["id"])
         if user is not None:
             await self._run(self._store.unsave, user, str(body["actions"][0]["value"]))
-        await self._publish(client, body["user"]["id"])
+        await self.publish(client, body["user"]["id"])
 
     async def feedback(self, ack: Any, body: dict[str, Any]) -> None:
         await ack()

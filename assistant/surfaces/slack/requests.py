@@ -8,6 +8,7 @@ from typing import Any
 
 from assistant.surfaces.slack.store import Job
 
+CHANNEL = re.compile(r"(?<=\bto )<#(C\w+)(?:\|[^<>]*)?>")  # where an alert should go
 LABELLED = re.compile(r"<[^<>|]*\|([^<>]*)>")
 BARE = re.compile(r"<[!#@]?([^<>|]*)>")
 LONGEST = 2_000
@@ -65,5 +66,5 @@ def of_action(body: dict[str, Any]) -> Job | None:
 
 def spoken(text: str) -> str:
     """A message's text as it was typed: Slack's links and mentions as their words, entities as characters."""
-    text = BARE.sub(r"\1", LABELLED.sub(r"\1", text))
+    text = BARE.sub(r"\1", LABELLED.sub(r"\1", CHANNEL.sub(r"slack:\1", text)))
     return " ".join(html.unescape(text).split())[:LONGEST]

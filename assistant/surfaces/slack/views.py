@@ -20,10 +20,12 @@ from slack_sdk.models.blocks import (
 from slack_sdk.models.blocks.block_elements import RichTextElementParts
 from slack_sdk.models.views import View
 
+from assistant.alerts.talk import Reply
 from assistant.desk.briefing import Line
+from assistant.surfaces.slack import notices
 from assistant.surfaces.slack.escape import words
 
-MOST_SAVED = 20
+MOST_SAVED = 10
 MOST_SQL = 2_900
 LOADING = "Looking it up…"
 
@@ -60,9 +62,14 @@ def explained(facts: Sequence[tuple[str, str]], columns: Sequence[tuple[str, str
 
 
 def home(
-    lines: Sequence[Line], allowances: Sequence[str], saved: Sequence[str], questions: Sequence[str]
+    lines: Sequence[Line],
+    allowances: Sequence[str],
+    saved: Sequence[str],
+    questions: Sequence[str],
+    alerts: Reply,
+    web: str | None = None,
 ) -> dict[str, Any]:
-    """The briefing, the allowance, saved questions, questions to start from."""
+    """The briefing, the allowance, saved questions, the reader's alerts, questions to start from."""
     blocks: list[Block] = [HeaderBlock(text="What is worth knowing today")]
     for n, line in enumerate(lines):
         more = ButtonElement(text=_plain("See more"), action_id=f"ask:{n}", value=words(line.question, 2_000))
@@ -74,6 +81,8 @@ def home(
         drop = ButtonElement(text=_plain("Remove"), action_id="unsave", value=words(question, 2_000))
         blocks += [text(question), ActionsBlock(elements=[ask, drop])]
     blocks += [] if saved else [small("“Save question” under an answer keeps it here.")]
+    blocks += [DividerBlock(), HeaderBlock(text="Your alerts"), *notices.listed(alerts)]
+    blocks += [] if alerts.alerts else [small(alerts.text)]
     if questions:
         buttons = [
             ButtonElement(text=_plain(words(q, 75)), action_id=f"ask:start{n}", value=words(q, 2_000))
@@ -81,6 +90,9 @@ def home(
         ]
         blocks += [DividerBlock(), HeaderBlock(text="Questions to start from"), ActionsBlock(elements=buttons)]
     blocks += [DividerBlock(), HeaderBlock(text="Your allowance"), *(small(one) for one in allowances)]
+    if web:
+        button = ButtonElement(text=_plain("Open the web chat"), action_id="link", url=web)
+        blocks.append(ActionsBlock(elements=[button]))
     return dict(View(type="home", blocks=blocks[:100]).to_dict())
 
 

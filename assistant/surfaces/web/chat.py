@@ -7,6 +7,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import date
 from typing import Any, ClassVar
 
 import chainlit as cl
@@ -19,7 +20,8 @@ from chainlit.user import PersistedUser, User
 from ulid import ULID
 
 from assistant import verifying
-from assistant.desk import briefing, shown
+from assistant.alerts.talk import Reply, Speaker, Talk
+from assistant.desk import briefing, incidents, shown
 from assistant.desk.desk import Desk
 from assistant.errors import AssistantError
 from assistant.premises import Watch
@@ -29,6 +31,11 @@ from assistant.surfaces.web.making import Making
 from assistant.values import Answer
 
 logger = logging.getLogger(__name__)
+ACTIONS = (
+    *("change", "run_sql", "save_verified", "withdraw_verified"),
+    *("keep_alert", "decide_alert", "decide_incident"),
+)
+ALERT_WORDS, INCIDENT_WORDS = ("mute", "unmute", "remove"), ("expected", "snoozed", "closed", "open")
 LOCAL = "local"  # the operator of a server that listens on this machine only
 STOPPED = "Stopped. You can ask again, or ask something else."
 LEAVING = "The chat is being restarted and takes no new questions for a moment. Your conversation is kept; ask again."
@@ -56,8 +63,8 @@ class ChartElement(Element):
 class Chat:
     """The handlers of one server's chats."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, desk: Desk, talk: Talk) -> None:
+        self.desk, self.talk = desk, talk
         self.leaving = False
         self._making: defaultdict[str, list[Making]] = defaultdict(list)
         self._unkept: set[str] = set()
@@ -75,7 +82,15 @@ class Chat:
         sio.on("stop", self.stopped)  # Chainlit's own only lets the page go, and the statement runs on
         cl.set_starters(self.starters)
         cl.on_feedback(self.judged)
-        for name in ("change", "run_sql", "save_verified", "withdraw_verified"):
+        for name in (
+            "change",
+            "run_sql",
+            "save_verified",
+            "withdraw_verified",
+            "keep_alert",
+            "decide_alert",
+            "decide_incident",
+        ):
             cl.action_callback(name)(getattr(self, name))
 
     # --- events -----------------------------------------------------------------------------------
@@ -97,6 +112,8 @@ class Chat:
 
     async def message(self, message: cl.Message) -> None:
         user, thread = who(), cl.context.session.thread_id
+        if await self._talked(message.content, Speaker(user, thread)):
+            return
         await self._answered(lambda watch: self.desk.ask(message.content, user, thread, watch=watch), message.content)
 
     async def change(self, action: cl.Action) -> None:
@@ -125,6 +142,64 @@ class Chat:
     async def withdraw_verified(self, action: cl.Action) -> None:
         answer_id = str(action.payload.get("answer_id"))
         await self._verified(WITHDRAWN, verifying.withdraw, self.desk.assistant, answer_id, who())
+
+    # --- alerts and incidents -----------------------------------------------------------------------
+
+    async def _talked(self, words: str, speaker: Speaker) -> bool:
+        """Answers words that are about alerts; False for an ordinary question."""
+        if not await asyncio.to_thread(self.talk.meaning, words, speaker):
+            return False
+        await cl.context.emitter.task_start()  # type: ignore[no-untyped-call]
+        try:
+            reply = await asyncio.to_thread(self.talk.reply, words, speaker)
+            if reply is not None:
+                await self._say(reply)
+        except AssistantError as error:
+            await send(payload.text(str(error)))
+            return True
+        finally:
+            await cl.context.emitter.task_end()  # type: ignore[no-untyped-call]
+        return reply is not None
+
+    async def _say(self, reply: Reply) -> None:
+        if reply.draft:
+            props = {"words": reply.draft.rule.words, "seal": reply.draft.seal}
+            await send(payload.text(reply.text), [cl.CustomElement(name="Draft", props=props, display="inline")])
+        elif reply.alerts:
+            until = {"until": reply.until.isoformat()} if reply.until else {}
+            await send(payload.text(reply.text), [cl.CustomElement(name="Alerts", props=until, display="inline")])
+        else:
+            await choices(reply.text, [{"label": label, "text": words} for label, words in reply.choices])
+
+    async def keep_alert(self, action: cl.Action) -> None:
+        words, seal = str(action.payload.get("words")), str(action.payload.get("seal"))
+        speaker = Speaker(who(), cl.context.session.thread_id)
+        try:
+            await self._say(await asyncio.to_thread(self.talk.keep, words, seal, speaker))
+        except AssistantError as error:
+            await send(payload.text(str(error)))
+
+    async def decide_alert(self, action: cl.Action) -> None:
+        """The list shows what came of it; only what went wrong is said."""
+        given = action.payload
+        what = next(one for one in ALERT_WORDS if one == given.get("what"))
+        await self._decided(self.talk.decide, str(given.get("id")), what, who(), _day(given.get("until")), quiet=True)
+
+    async def decide_incident(self, action: cl.Action) -> None:
+        given = action.payload
+        what = {"expected": "expected", "snoozed": "snoozed", "closed": "closed", "open": "open"}[
+            str(given.get("what"))
+        ]
+        await self._decided(incidents.decide, self.desk, str(given.get("id")), what, who(), _day(given.get("until")))
+
+    async def _decided(self, call: Callable[..., str], *arguments: Any, quiet: bool = False) -> None:
+        try:
+            said = await asyncio.to_thread(call, *arguments)
+        except AssistantError as error:
+            await send(payload.text(str(error)))
+        else:
+            if not quiet:
+                await send(payload.text(said))
 
     async def _verified(self, said: str, call: Callable[..., str], *arguments: Any) -> None:
         try:
@@ -212,6 +287,14 @@ class Chat:
         options = [{"label": question, "text": question} for question in asked[:4]]
         said = answer.error or "That can't be answered."
         await choices(said, options, "You could ask" if answer.status == "refused" else "")
+
+
+def _day(given: Any) -> date | None:
+    """A day that the page sent; None for what is none."""
+    try:
+        return date.fromisoformat(str(given))
+    except ValueError:
+        return None
 
 
 def who() -> str | None:

@@ -17,27 +17,27 @@ from typing import Annotated, NamedTuple, TypeVar
 import chainlit as cl
 import chainlit.server
 from anyio import to_thread
-from chainlit.auth import get_current_user
 from chainlit.config import config as chainlit_config
-from chainlit.user import PersistedUser, User
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from assistant.alerts.firing import Readers, unknown
+from assistant.alerts.talk import Talk
 from assistant.desk import shown
 from assistant.desk.desk import Desk, Recalled
 from assistant.errors import AssistantError
-from assistant.surfaces.web import api, history, logs, payload, sign_in
+from assistant.surfaces.web import alerts, api, history, logs, payload, sign_in
 from assistant.surfaces.web.chat import Chat, name_of
 from assistant.surfaces.web.gate import Gate
 from assistant.surfaces.web.metrics import Metrics
 from assistant.surfaces.web.passwords import Passwords
 from assistant.surfaces.web.settings import LOOPBACK, WebSettings, beside
+from assistant.surfaces.web.sign_in import SignedIn
 from assistant.telling.plotly_chart import to_plotly
 from assistant.telling.table import to_csv, to_xlsx
 from assistant.values import Answer
 
-SignedIn = Annotated[User | PersistedUser | None, Depends(get_current_user)]
 FOREIGN = re.compile(r"<link\b[^>]*\bhref=\"https?://[^>]*>", re.DOTALL)
 MOST_THREADS = 64
 LEAVING_SECONDS = 20
@@ -136,28 +136,31 @@ def application(
     local: bool,
     statements: Callable[[], float],
     end: Callable[[], None],
+    readers: Readers = unknown,
 ) -> FastAPI:
     """The whole web application: pages, chats, history, sign-in, and the API.
 
     programs: where the API asks. local: only this machine reaches it. statements: how many run in the engine.
-    end: ends the server that this is served by.
+    end: ends the server that this is served by. readers: who reads a Slack channel that an alert goes to.
     """
     config = desk.assistant.config
     kept = settings.history or f"sqlite+aiosqlite:///{beside(config, 'chats.sqlite').absolute()}"
     url = history.prepare(kept)
     cl.data_layer(lambda: history.History(url))
     sign_in.register(desk, settings, Passwords(beside(config, "passwords.sqlite")))
-    chat = Chat(desk)
+    talk = Talk(desk, readers)
+    chat = Chat(desk, talk)
     chat.register()
     own_page()
     # The reader's system decides. The page knows this value, Chainlit's check of its settings file does not.
     chainlit_config.ui.default_theme = "system"
     app = FastAPI(title="askcost", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_life)
-    app.state.desk, app.state.chat = desk, chat
+    app.state.desk, app.state.chat, app.state.talk = desk, chat, talk
     app.state.metrics, app.state.end = Metrics(statements, lambda: chat.running), end
     for one in (desk, programs):
         one.observers += [app.state.metrics.observe, logs.answered]
     app.include_router(routes)
+    app.include_router(alerts.routes)
     app.mount(api.PATH, api.application(programs, local))
     app.mount("/", chainlit.server.app)
     app.add_middleware(Gate, hosts=LOOPBACK | {*settings.hosts})

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from assistant import verifying
-from assistant.desk import changes
+from assistant.desk import changes, incidents
 from assistant.desk.desk import Desk, Recalled
 from assistant.desk.shown import cells, quiet, unlinked, writer
 from assistant.errors import AssistantError
@@ -56,7 +56,21 @@ def panel(recalled: Recalled, desk: Desk, user: str | None) -> dict[str, Any]:
         "policy": desk.assistant.access(user).note,
         "quiet": quiet(answer, desk),
         "renewed": recalled.renewed,
+        "incidents": _incidents(answer, desk, user),
+        "today": desk.today.isoformat(),
     }
+
+
+def _incidents(answer: Answer, desk: Desk, user: str | None) -> list[dict[str, Any]]:
+    try:
+        return [_incident(one) for one in incidents.of(answer, desk, user)]
+    except AssistantError:
+        return []  # the table is there without its buttons
+
+
+def _incident(one: incidents.Incident) -> dict[str, Any]:
+    until = f" until {one.until}" if one.until and one.status == "snoozed" else ""
+    return {"id": one.id, "about": one.about, "status": one.status, "said": f"{one.status}{until}"}
 
 
 def record(record: dict[str, Any]) -> list[tuple[str, str]]:

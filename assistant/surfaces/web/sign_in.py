@@ -6,9 +6,13 @@ Users are those of the warehouse's `users` table; nobody else gets in, whatever 
 from __future__ import annotations
 
 import hmac
+from typing import Annotated
 
 import chainlit as cl
 from anyio import to_thread
+from chainlit.auth import get_current_user
+from chainlit.user import PersistedUser, User
+from fastapi import Depends
 from starlette.datastructures import Headers
 
 from assistant.desk.desk import Desk
@@ -16,6 +20,8 @@ from assistant.errors import AssistantError
 from assistant.surfaces.web.chat import LOCAL
 from assistant.surfaces.web.passwords import Passwords
 from assistant.surfaces.web.settings import WebSettings
+
+SignedIn = Annotated[User | PersistedUser | None, Depends(get_current_user)]
 
 
 def register(desk: Desk, settings: WebSettings, passwords: Passwords) -> None:

@@ -1,0 +1,127 @@
+"""A checked statement of DuckDB's → the same for another engine. Decides nothing about who may see what.
+
+The guard has checked the tree and put every policy into it before; here nothing is added to what it reads. What came
+out is read again: it may hold known tables and functions only.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sqlglot import ErrorLevel, Expr, exp, parse_one
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.annotate_types import annotate_types
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.schema import MappingSchema
+
+from assistant.errors import Refused
+from assistant.sql import equivalents
+
+DIALECTS = ("spark", "databricks", "trino", "snowflake", "bigquery")
+Schema = Mapping[str, Mapping[str, str]]
+# What rules write that sqlglot has no class for.
+WRITTEN = {"make_interval", "raise_error", "bround", "sequence", "grouping"}
+
+
+class Translated(NamedTuple):
+    """tables: `schema.table` of each that it reads; the other engine knows it as `table`, or `schema_table`."""
+
+    sql: str
+    tables: tuple[str, ...]
+
+
+def translate(executable: str, schema: Schema, dialect: str = "spark") -> Translated:
+    """The statement with the same result. schema: `schema.table` → column → DuckDB type.
+
+    Raises Refused, naming it, for what can't be said there with the same result.
+    """
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it logs each form that it doesn't know
+    try:
+        tree = _typed(parse_one(executable, dialect="duckdb"), schema)
+        equivalents.check(tree)
+        tables = _named(tree, schema)
+        tree = _listed(_replaced(tree, dialect))
+        text = _written(tree, dialect)
+    except (SqlglotError, RecursionError, AssertionError, ValueError, TypeError, AttributeError, KeyError):
+        raise Refused(f"This can't be said in the SQL of {dialect}; write it in a simpler form.") from None
+    return Translated(text, tables)
+
+
+def _typed(tree: Expr, schema: Schema) -> Expr:
+    """With every column's table, every star unfolded, every expression's type."""
+    read = {table.name.lower() for table in tree.find_all(exp.Table)}
+    nested = MappingSchema(dialect="duckdb")
+    for name, columns in schema.items():
+        if name.partition(".")[2].lower() in read:
+            nested.add_table(name, dict(columns), dialect="duckdb")
+    # First what is a column, then what is left is an alias: DuckDB prefers columns.
+    for aliases in (False, True):
+        tree = qualify(tree, dialect="duckdb", schema=nested, expand_alias_refs=aliases, validate_qualify_columns=False)
+    return annotate_types(tree, schema=nested, dialect="duckdb")
+
+
+def _named(tree: Expr, schema: Schema) -> tuple[str, ...]:
+    """Tables by the names that they have on the engine. Raises Refused for any that is not published."""
+    known = {name.lower(): name for name in schema}
+    ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+    found: dict[str, None] = {}
+    for table in tree.find_all(exp.Table):
+        if not isinstance(table.this, exp.Identifier):
+            raise Refused("A function that makes rows can't be said with the same result on this engine.")
+        name = f"{table.db}.{table.name}".lower()
+        if not table.db and table.name.lower() in ctes:
+            continue
+        if table.catalog or name not in known:
+            raise Refused(f"There is no table {table.name} among those that are published.")
+        found[known[name]] = None
+        shown = table.name if table.db == "main" else f"{table.db}_{table.name}"
+        table.set("this", exp.to_identifier(shown, quoted=True))
+        table.set("db", None)
+    return tuple(found)
+
+
+def _replaced(tree: Expr, dialect: str) -> Expr:
+    """Inner forms first, so that no rule meets what another has written."""
+    for node in reversed(list(tree.walk())):
+        new = equivalents.equivalent(node, dialect)
+        if new is not node:
+            new.type = node.type
+            if node is tree:
+                tree = new
+            else:
+                node.replace(new)
+    return tree
+
+
+def _listed(tree: Expr) -> Expr:
+    """SELECT unnest(list) → a join with the list's items: few engines make rows within a SELECT's list."""
+    for number, select in enumerate(list(tree.find_all(exp.Select))):
+        made = [node for item in select.expressions for node in item.find_all(exp.Explode)]
+        if len(made) > 1:
+            raise Refused("Two unnest() in one SELECT can't be said with the same result on this engine.")
+        for node in made:
+            item = exp.column("item", f"unnested_{number}", quoted=True)
+            item.type = node.type
+            node.replace(item)
+            alias = exp.TableAlias(
+                this=exp.to_identifier(f"unnested_{number}", quoted=True),
+                columns=[exp.to_identifier("item", quoted=True)],
+            )
+            select.append("joins", exp.Join(this=exp.Unnest(expressions=[node.this.copy()], alias=alias), kind="CROSS"))
+    return tree
+
+
+def _written(tree: Expr, dialect: str) -> str:
+    text = tree.sql(dialect, comments=False, unsupported_level=ErrorLevel.RAISE)
+    if dialect in equivalents.SPARKS and "${" in text:
+        # Spark would put settings and secrets of its own there, before it reads the statement.
+        if any("${" in one.name for one in tree.find_all(exp.Identifier)):
+            raise Refused("A name with ${ in it can't be read on this engine.")
+        text = text.replace("${", "$\\{")
+    again = parse_one(text, dialect=dialect)
+    for node in again.find_all(exp.Anonymous):
+        if node.name.lower() not in WRITTEN:
+            raise Refused(f"{node.name}() can't be said with the same result on this engine.")
+    return text
