@@ -167,16 +167,17 @@ def _unit_cost(plan: QueryPlan, books: Books, before: Period, after: Period) -> 
             raise Refused(f"No month of {calendar.label(period)} has both that cost and that volume.")
     months = ", ".join(f"DATE '{month}'" for side in sides for month in side)
     charged = "CAST(DATE_TRUNC('month', ChargePeriodStart) AS DATE)"
-    where = f"{derived.serving(plan, model, catalog)} AND {charged} IN ({months})"
-    costs = QueryPlan(dataset=COSTS, metrics=("effective_cost",), period=after, comparison=before)
+    where = f"{derived.any_of(derived.serving(plan, model, catalog))} AND {charged} IN ({months})"
+    currency = None if derived.only_usd(catalog) else "USD"
+    costs = QueryPlan(dataset=COSTS, metrics=("effective_cost",), period=after, comparison=before, currency=currency)
     basis = Basis(books, costs, where=where)
     found = basis.items(before, after)
     if len(found) != 1:
         raise Refused("These costs are billed in several currencies, and volumes can't be split between them.")
-    [(currency, items)] = found.items()
+    [(billed, items)] = found.items()
+    unit = str(currency or billed)
     whole = variance.bridge(items, *loaded(basis, before, after))
     first, last = (sum(side.values(), Decimal(0)) for side in sides)
     wanted = next(f.values for f in plan.filters if f.dimension == "business_metric")
-    ends = (End("cost", currency, whole.before, whole.after), End(" and ".join(wanted), "count", first, last))
-    unit = f"{currency} per unit"
-    return Moved(ratio.divided(whole, first, last), unit, basis, model.metric("unit_cost").label, ends)
+    ends = (End("cost", unit, whole.before, whole.after), End(" and ".join(wanted), "count", first, last))
+    return Moved(ratio.divided(whole, first, last), f"{unit} per unit", basis, model.metric("unit_cost").label, ends)

@@ -29,6 +29,7 @@ from assistant.values import Chart, Filter, Grain, Period, QueryPlan
 
 # month, quarter, year; a last day; a half-open period
 Until = str | date | tuple[date, date]
+NEITHER = "Only amounts that add up by day, and rates of them, are forecast; {} is neither."
 MOST_SAID = 3
 LEAST_HISTORY = 55
 _DUCKDB = "duckdb"
@@ -172,7 +173,10 @@ def _series(books: Books, subject: Subject, notes: list[str]) -> list[tuple[tupl
     measure = books.house.model.metric(subject.metric)
     if measure.additive:
         return [(key, Made(daily)) for key, daily in read(books, subject).items()]
-    of = portions.form(measure)
+    try:
+        of = portions.form(measure)
+    except Refused:
+        raise Refused(NEITHER.format(measure.label)) from None
     above, below = (read(books, subject, tree.sql(dialect=_DUCKDB)) for tree in (of.numerator, of.denominator))
     sizes = {key: abs(daily.total(daily.start, daily.last + timedelta(days=1))) for key, daily in below.items()}
     most = max(sizes, key=lambda key: sizes[key])[0]
@@ -280,9 +284,10 @@ def _records(found: Sequence[tuple[str, str | None, Forecast]], subject: Subject
             continue
         percent, held, months = record
         name = f"{value}, " if value else ""
+        togo = (one.end - one.as_of).days - 1
         notes.append(
-            f"{name}{one.end - timedelta(days=1)}, {unit}: with {(one.end - one.as_of).days - 1} days to go, give or "
-            f"take two, this forecast was within {percent:.0f} % in {held} of {months} earlier periods."
+            f"{name}{one.end - timedelta(days=1)}, {unit}: with {togo} days to go, give or take two, this "
+            f"forecast was within {percent:.0f} % in {held} of {months} earlier periods."
         )
     return notes
 

@@ -79,7 +79,7 @@ def _budget_lines(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> st
 
 def costs_in_usd(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
     """Charges in USD, which budgets and unit costs are in. Raises Refused when a month has no rate for a currency."""
-    if (len(catalog.currencies) < 2 and "USD" in catalog.currencies) or not catalog.currencies:
+    if only_usd(catalog):
         return "cost_and_usage"
     known = {(r["from_currency"], r["month"]) for r in catalog.small.get("fx_rates", ()) if r["to_currency"] == "USD"}
     for currency in catalog.currencies:
@@ -90,6 +90,10 @@ def costs_in_usd(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str
                     f"from {currency} to USD for {month:%b %Y}."
                 )
     return f"({converted(model.datasets['cost_and_usage'], catalog, 'USD').sql(dialect='duckdb')}) AS usd_costs"
+
+
+def only_usd(catalog: Catalog) -> bool:
+    return not catalog.currencies or tuple(catalog.currencies) == ("USD",)
 
 
 def _months(plan: QueryPlan, catalog: Catalog) -> list[date]:
@@ -126,19 +130,16 @@ def _allowance_lines(plan: QueryPlan, model: SemanticModel, catalog: Catalog) ->
     )
 
 
-def serving(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
-    """The condition on charges that serve the plan's unit of work. Raises Refused where unit_cost_map names none."""
-    served = _served(plan, model, catalog)
-    return f"({' OR '.join(dict.fromkeys(c for conditions in served.values() for c in conditions))})"
+def serving(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> dict[str | None, list[str]]:
+    """Product (None: all of them) → conditions on the charges that serve the plan's unit of work.
 
-
-def _served(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> dict[str | None, list[str]]:
-    """Product (None: not named) → conditions on the charges that serve it."""
-    wanted = _named(plan, "business_metric")
+    Raises Refused where unit_cost_map names none.
+    """
+    wanted = next((f.values for f in plan.filters if f.dimension == "business_metric"), ())
     if not wanted:
         kept = ", ".join(str(r["metric"]) for r in catalog.small.get("business_metrics", ()))
         raise Refused(f"A unit cost needs its unit of work; business_metrics has {kept or 'none'}.")
-    products = _named(plan, "product")
+    products = next((f.values for f in plan.filters if f.dimension == "product"), ())
     served: dict[str | None, list[str]] = {}
     for row in catalog.small.get("unit_cost_map", ()):
         product = str(row["product"]) if row.get("product") else None
@@ -150,13 +151,17 @@ def _served(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> dict[str
     return served
 
 
-def _named(plan: QueryPlan, dimension: str) -> tuple[str, ...]:
-    return next((f.values for f in plan.filters if f.dimension == dimension), ())
+def any_of(served: dict[str | None, list[str]]) -> str:
+    """The condition on every charge that serves some product."""
+    return f"({' OR '.join(dict.fromkeys(c for conditions in served.values() for c in conditions))})"
 
 
 def _unit_costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
     """Cost of what unit_cost_map names ÷ volume, over months that have both (contract "AI measures")."""
-    served, wanted, products = _served(plan, model, catalog), _named(plan, "business_metric"), _named(plan, "product")
+    served = serving(plan, model, catalog)
+    wanted, products = (
+        next((f.values for f in plan.filters if f.dimension == name), ()) for name in ("business_metric", "product")
+    )
     each = "product" in plan.dimensions
     if each and None in served:
         raise Refused(f"unit_cost_map does not say which product the costs of {' and '.join(wanted)} belong to.")
@@ -171,7 +176,7 @@ def _unit_costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
     return (
         f"WITH served AS (SELECT CAST(DATE_TRUNC('month', ChargePeriodStart) AS DATE) AS month, "
         f"{name} AS product, SUM(EffectiveCost) AS cost FROM {costs_in_usd(plan, model, catalog)} "
-        f"WHERE {serving(plan, model, catalog)} GROUP BY ALL), "
+        f"WHERE {any_of(served)} GROUP BY ALL), "
         f"produced AS (SELECT month, {'product' if each else name} AS product, SUM(volume) AS volume "
         f"FROM business_metrics WHERE {volumes} GROUP BY ALL) "
         f"SELECT served.month, served.cost, produced.volume, {metric} AS business_metric, served.product "
