@@ -5,9 +5,7 @@ from __future__ import annotations
 from assistant.config import Config
 from assistant.engines.duckdb_engine import DuckDBEngine
 from assistant.engines.engine import Engine
-from assistant.engines.sandbox import Sandbox
 from assistant.errors import Refused
-from assistant.sql.dialects import translate
 from assistant.values import Limits
 
 WORKERS = 2  # of a chat's, kept ready
@@ -27,8 +25,11 @@ def open_engine(config: Config, workers: int = 0) -> Engine:
         if config.spark_url is None:
             raise Refused("Set ASKCOST_SPARK_URL to the Spark Connect server, as in sc://localhost:15002.")
         from assistant.engines.spark_engine import SparkEngine
+        from assistant.sql.dialects import translate
 
         return SparkEngine(config.spark_url.get_secret_value(), config.published, translate, limits)
     if workers:
+        from assistant.engines.sandbox import Sandbox
+
         return Sandbox(config.warehouse, limits, workers)
     return DuckDBEngine(config.warehouse, limits)

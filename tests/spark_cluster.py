@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -21,13 +22,16 @@ START_SECONDS = 90.0
 
 
 class SparkCluster:
-    """Starts when it is made. `url` is what ASKCOST_SPARK_URL takes."""
+    """`url` is what ASKCOST_SPARK_URL takes, once it has started."""
 
-    def __init__(self, folder: Path, worker_mb: int = 512, driver_mb: int = 768) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder, self._home = folder, _home()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        master, connect = _free_port(), _free_port()
-        self.url = f"sc://127.0.0.1:{connect}"
+        self._connect = _free_port()
+        self.url = f"sc://127.0.0.1:{self._connect}"
+
+    def start(self, worker_mb: int = 512, driver_mb: int = 768) -> None:
+        master, connect = _free_port(), self._connect
         spark = f"spark://127.0.0.1:{master}"
         self._start("master", 192, "org.apache.spark.deploy.master.Master",
                     "--host", "127.0.0.1", "--port", str(master), "--webui-port", "0")  # fmt: skip
@@ -39,7 +43,12 @@ class SparkCluster:
             "spark.connect.grpc.binding.address": "127.0.0.1",
             "spark.connect.grpc.binding.port": str(connect),
             "spark.sql.shuffle.partitions": "2",
-            "spark.sql.warehouse.dir": str(folder / "tables"),
+            "spark.sql.adaptive.enabled": "false",  # what follows pays for large tables only
+            "spark.sql.codegen.wholeStage": "false",
+            "spark.task.reaper.enabled": "true",  # else a join that is cancelled goes on to its end (docs/engines.md)
+            "spark.task.reaper.killTimeout": "2s",
+            "spark.task.reaper.pollingInterval": "1s",
+            "spark.sql.warehouse.dir": str(self._folder / "tables"),
             "spark.ui.enabled": "false",
         }
         pairs = [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
@@ -48,12 +57,8 @@ class SparkCluster:
         for number in (1, 2):
             self._start(f"worker{number}", 128, "org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1",
                         "--webui-port", "0", "--cores", "1", "--memory", f"{worker_mb}m",
-                        "--work-dir", str(folder / f"work{number}"), spark)  # fmt: skip
+                        "--work-dir", str(self._folder / f"work{number}"), spark)  # fmt: skip
         self._await(connect)
-
-    def kill_worker(self, name: str = "worker1") -> None:
-        """The worker and its executor at once, as when a machine is lost."""
-        os.killpg(self.processes[name].pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """Ends every process of it, and nothing else."""
@@ -106,3 +111,30 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def launch(told: Path, while_lives: int) -> None:
+    """Starts a cluster that ends with process `while_lives`, in a process of its own; url and pids go into `told`."""
+    command = [sys.executable, __file__, str(told), str(while_lives)]
+    process = subprocess.Popen(command, start_new_session=True)
+    wait_for(lambda: told.exists() or process.poll() is not None)
+    assert told.exists(), f"the cluster did not start; {told.parent} has its logs"
+    process.returncode = 0  # it is to outlive this handle
+
+
+def main(told: Path, while_lives: int) -> None:
+    cluster = SparkCluster(told.parent)
+    try:
+        cluster.start()
+        pids = {name: process.pid for name, process in cluster.processes.items()}
+        partial = told.with_suffix(".part")
+        partial.write_text(json.dumps({"url": cluster.url, "pids": pids}))
+        partial.rename(told)
+        while Path(f"/proc/{while_lives}").exists():
+            time.sleep(0.5)
+    finally:
+        cluster.stop()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -24,6 +24,7 @@ ANALYSES = {
     "forecast": ("forecasts", "answer"),
     "forecast_record": ("forecasts", "answer_record"),
     "sci": ("carbon", "answer_sci"),
+    "tie_out": ("tie_out", "answer"),
     "token_kinds": ("token_kinds", "answer"),
     "training_runs": ("training_runs", "answer"),
     "unit_cost_change": ("unit_costs", "answer"),

@@ -42,7 +42,7 @@ def budgets_of(books: Books, month: date | None, span: Span | None = None) -> tu
         whole = name.casefold() == "total"
         if name not in series:
             by = None if whole else books.dimension(name, "A budget")
-            series[name] = read(books, Subject(by=by))
+            series[name] = _in_usd(books, by)
         budget = Budget(name, None if whole else value, start, end, amount)
         daily = series[name].get(("USD", budget.value))
         if daily is None:
@@ -50,10 +50,20 @@ def budgets_of(books: Books, month: date | None, span: Span | None = None) -> tu
             continue
         found.append(_status(budget, daily))
     if any(unit != "USD" for held in series.values() for unit, _ in held):
-        notes.append("Budgets are in USD: costs in other currencies are not in them.")
+        notes.append("Budgets are in USD: costs in other currencies are not in them, for rates are missing.")
+    elif len(books.house.catalog.currencies) > 1:
+        notes.append("Charges in other currencies are converted to USD at the month's fx_rates.")
     order = {"over": 0, "will exceed": 1, "at risk": 2, "unknown": 3, "on track": 4}
     found.sort(key=lambda s: (order[s.state], -(s.over or Decimal(0)), s.budget.dimension, s.budget.value or ""))
     return found, notes
+
+
+def _in_usd(books: Books, by: str | None) -> dict[tuple[str, str | None], Daily]:
+    """All charges in USD where every month has its rates; else those billed in USD, as the notes say."""
+    try:
+        return read(books, Subject(by=by, in_usd=True))
+    except Refused:
+        return read(books, Subject(by=by))
 
 
 def _amounts(books: Books, start: date, end: date) -> tuple[dict[tuple[str, str], Decimal], list[str]]:

@@ -38,12 +38,13 @@ WIDE = frozenset({"days_to_go", "fees", "trend", "naive", "run_rate"})
 
 @dataclass(frozen=True)
 class Subject:
-    """What is forecast: a metric of a dataset, narrowed, and split by a dimension."""
+    """What is forecast: a metric of a dataset, narrowed, and split by a dimension. in_usd: charges converted."""
 
     dataset: str = COSTS
     metric: str = "effective_cost"
     filters: tuple[Filter, ...] = ()
     by: str | None = None
+    in_usd: bool = False
 
 
 def read(books: Books, subject: Subject, expression: str | None = None) -> dict[tuple[str, str | None], Daily]:
@@ -66,17 +67,20 @@ def read(books: Books, subject: Subject, expression: str | None = None) -> dict[
             if f.dimension in own]  # fmt: skip
     by = own[subject.by].expression if subject.by else "NULL"
     money = (expression or measure.unit == "currency") and dataset.currency
-    unit = dataset.currency if money else text(measure.unit)
+    unit = text("USD") if subject.in_usd else dataset.currency if money else text(measure.unit)
     complete = scanning.named(books, like.complete_by, subject.dataset) if like and like.complete_by else None
     tests = [condition(own[f.dimension].expression, f).sql(dialect="duckdb") for f in subject.filters]
     tests.append(f"{dataset.time} < DATE '{last + timedelta(days=1)}'")
-    query = derived.query(QueryPlan(dataset=subject.dataset, metrics=(subject.metric,)), model, books.house.catalog)
+    whole = Period(start=days.first, end=days.last + timedelta(days=1))
+    plan = QueryPlan(dataset=subject.dataset, metrics=(subject.metric,), period=whole)
+    query = derived.query(plan.model_copy(update={"period": None}), model, books.house.catalog)
+    source = derived.costs_in_usd(plan, model, books.house.catalog) if subject.in_usd else dataset.source
     rows = books.rows(
         f"{f'WITH {dataset.source} AS ({query.sql(dialect=_DUCKDB)}) ' if query is not None else ''}"
         f"SELECT {unit} AS unit, {by} AS value, {own[complete].expression if complete else 'NULL'} AS source, "
         f"{' AND '.join(f'({u})' for u in used) or 'TRUE'} AS used, CAST({dataset.time} AS DATE) AS day, "
         f"{expression or measure.expression} AS amount, COUNT(*) AS charges "
-        f"FROM {dataset.source} WHERE {' AND '.join(f'({t})' for t in tests)} GROUP BY ALL"
+        f"FROM {source} WHERE {' AND '.join(f'({t})' for t in tests)} GROUP BY ALL"
     )
     if not rows:
         raise Refused(f"Nothing is loaded for that; {dataset.label} is loaded from {days.first} to {days.last}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,9 @@ class Trusted:
             "AND schema_name IN ('main', '_askcost') AND database_name = current_database() "
             "ORDER BY schema_name, table_name, column_index"
         )
+
+    def rows(self) -> Mapping[str, int]:
+        return dict(self("SELECT table_name, estimated_size FROM duckdb_tables() WHERE schema_name = 'main'"))
 
 
 @contextmanager

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import re
 import socket
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,6 +47,7 @@ class Client:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about versions of pandas, which nothing here hands to it
             try:
+                from pyspark.sql.connect.client.retries import DefaultPolicy
                 from pyspark.sql.connect.session import SparkSession
             except ImportError:
                 raise EngineError("Spark's client is not installed; `pip install 'askcost[spark]'` adds it.") from None
@@ -53,7 +55,11 @@ class Client:
                 logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # what went wrong is told in our words
             try:
                 self._session: Any = SparkSession.builder.remote(url).config(map=SETTINGS).create()
+                # Its own policy goes on for ten minutes, while somebody waits.
+                self._session.client.set_retry_policies([DefaultPolicy(max_retries=4, max_backoff=2000)])
                 self.version = str(self._session.version)
+                # Left to the interpreter's end, its channel waits for a thread that is gone already.
+                atexit.register(self._session.client.close)
             except Exception as error:
                 raise failure(error, Limits()) from None
 
@@ -101,7 +107,10 @@ class Client:
         self._session.interruptTag(tag)
 
     def close(self) -> None:
-        self._session.stop()
+        """Whatever the server says to it: it forgets an idle session by itself."""
+        atexit.unregister(self._session.client.close)
+        with suppress(Exception):
+            self._session.stop()
 
 
 def lost(error: BaseException) -> bool:

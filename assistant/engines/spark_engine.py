@@ -18,7 +18,6 @@ from assistant.engines.failures import stopped
 from assistant.engines.plain_values import LARGEST_RESULT, plain_rows
 from assistant.engines.published import Manifest, Published
 from assistant.engines.spark_client import Client, failure, lost
-from assistant.errors import EngineError
 from assistant.values import CheckedQuery, Limits, Rows, TableColumn
 
 GRACE_SECONDS = 2.0
@@ -55,7 +54,7 @@ class Running:
 
     tag: str
     query_id: str | None
-    outcome: queue.SimpleQueue[Rows | Exception] = field(default_factory=queue.SimpleQueue)
+    outcome: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
     client: Client | None = None
     stopping: bool = False
     ended: bool = False
@@ -83,19 +82,8 @@ class SparkEngine:
         return f"spark {self._opened.client.version}" if self._opened else "spark"
 
     def run(self, query: CheckedQuery, owner: str | None = None, query_id: str | None = None) -> Rows:
-        running = Running(f"askcost-{id(self):x}-{next(self._numbers)}", query_id)
-        self._running.add(running)
-        threading.Thread(target=self._work, args=(running, query), daemon=True).start()
-        try:
-            result = running.outcome.get(timeout=query.limits.seconds)
-        except queue.Empty:
-            self._stop(running)
-            result = stopped("time", query.limits)
-        finally:
-            self._running.discard(running)
-        if isinstance(result, Rows):
-            return result
-        raise failure(result, query.limits)
+        found: Rows = self._within(query.limits, lambda running: self._fetched(running, query), query_id)
+        return found
 
     def cancel(self, query_id: str) -> bool:
         found = [one for one in list(self._running) if one.query_id == query_id]
@@ -109,7 +97,17 @@ class SparkEngine:
 
     @contextmanager
     def reading(self) -> Iterator[Trusted]:
-        yield Trusted(self._current(), self._translate, self._limits)
+        opened: Opened = self._within(self._limits, lambda running: self._current())
+
+        def read(sql: str) -> Sequence[tuple[Any, ...]]:
+            def work(running: Running) -> Any:
+                with self._on(opened, running):
+                    return list(opened.client.rows(opened.sql(sql, self._translate)))
+
+            rows: Sequence[tuple[Any, ...]] = self._within(self._limits, work)
+            return rows
+
+        yield Trusted(read, opened.manifest)
 
     def close(self) -> None:
         for one in list(self._running):
@@ -121,15 +119,31 @@ class SparkEngine:
 
     # --- one statement ----------------------------------------------------------------------------
 
-    def _work(self, running: Running, query: CheckedQuery) -> None:
+    def _within(self, limits: Limits, work: Callable[[Running], Any], query_id: str | None = None) -> Any:
+        """What `work` returns. Raises EngineError when it fails, is cancelled, or passes its time."""
+        running = Running(f"askcost-{id(self):x}-{next(self._numbers)}", query_id)
+        self._running.add(running)
+        threading.Thread(target=self._work, args=(running, work), daemon=True).start()
+        try:
+            result = running.outcome.get(timeout=limits.seconds)
+        except queue.Empty:
+            self._stop(running)
+            result = stopped("time", limits)
+        finally:
+            self._running.discard(running)
+        if isinstance(result, Exception):
+            raise failure(result, limits)
+        return result
+
+    def _work(self, running: Running, work: Callable[[Running], Any]) -> None:
         try:
             try:
-                running.outcome.put(self._fetched(running, query))
+                running.outcome.put(work(running))
             except Exception as error:
                 if not lost(error) or running.stopping:
                     raise
                 self._forget()  # the server was restarted, or has forgotten an idle session
-                running.outcome.put(self._fetched(running, query))
+                running.outcome.put(work(running))
         except Exception as error:
             running.outcome.put(error)
         finally:
@@ -138,11 +152,8 @@ class SparkEngine:
     def _fetched(self, running: Running, query: CheckedQuery) -> Rows:
         started = time.perf_counter()
         opened = self._current()
-        running.client = opened.client
-        with opened.client.tagged(running.tag):
+        with self._on(opened, running):
             frame = opened.client.typed(opened.sql(query.executable, self._translate), query.outputs)
-            if running.stopping:
-                raise stopped("cancel", query.limits)
             rows, truncated = _taken(opened.client.rows(frame), query)
         return Rows(
             columns=tuple(column.name for column in query.outputs),
@@ -151,6 +162,15 @@ class SparkEngine:
             truncated=truncated,
             milliseconds=(time.perf_counter() - started) * 1000,
         )
+
+    @contextmanager
+    def _on(self, opened: Opened, running: Running) -> Iterator[None]:
+        """What this thread runs meanwhile has the tag of `running`."""
+        running.client = opened.client
+        with opened.client.tagged(running.tag):
+            if running.stopping:
+                raise stopped("cancel", self._limits)
+            yield
 
     def _stop(self, running: Running) -> None:
         """Interrupts it on the cluster, again until it has ended: it may not have arrived there yet."""
@@ -187,20 +207,21 @@ class SparkEngine:
             self._opened = None
 
 
+@dataclass(frozen=True)
 class Trusted:
     """A Reader: SQL of ours over one version, past the guard and every policy."""
 
-    def __init__(self, opened: Opened, translate: Translate, limits: Limits) -> None:
-        self._opened, self._translate, self._limits = opened, translate, limits
+    read: Callable[[str], Sequence[tuple[Any, ...]]]
+    manifest: Manifest
 
     def __call__(self, sql: str) -> Sequence[tuple[Any, ...]]:
-        try:
-            return list(self._opened.client.rows(self._opened.sql(sql, self._translate)))
-        except Exception as error:
-            raise failure(error, self._limits) from None
+        return self.read(sql)
 
     def columns(self) -> Sequence[tuple[str, str, str, str]]:
-        return self._opened.manifest.columns
+        return self.manifest.columns
+
+    def rows(self) -> Mapping[str, int]:
+        return {table["table"]: table["rows"] for table in self.manifest.tables if table["schema"] == "main"}
 
 
 def _taken(found: Iterator[tuple[Any, ...]], query: CheckedQuery) -> tuple[tuple[tuple[Any, ...], ...], bool]:
@@ -220,9 +241,3 @@ def _as_duckdb(row: tuple[Any, ...], outputs: Sequence[TableColumn]) -> tuple[An
         int(value) if value is not None and column.type in WHOLE else value
         for value, column in zip(row, outputs, strict=True)
     )
-
-
-def check_outputs(query: CheckedQuery) -> None:
-    """Raises EngineError for a statement whose columns only DuckDB's run can tell."""
-    if not query.outputs:
-        raise EngineError("A PIVOT without its values can't run on Spark; list them with ON column IN (…).")

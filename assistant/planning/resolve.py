@@ -206,6 +206,8 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
         )
         if dataset.name != "cost_and_usage":
             assumptions.append(f"answered from {dataset.label}")
+        if dataset.scoped in ("budgets", "unit_costs") and scope.catalog.currencies != ("USD",):
+            assumptions.append("charges in other currencies converted to USD at the month's fx_rates")
         yield Candidate(
             plan,
             tuple(dict.fromkeys(assumptions)),

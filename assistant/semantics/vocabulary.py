@@ -9,7 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from assistant.semantics import schema_files
+from assistant.semantics import schema_files, taught
+from assistant.semantics.taught import Word
 from assistant.semantics.time_grammar import TimeGrammar
 from assistant.semantics.words import compact, split
 from assistant.values import Grain
@@ -138,6 +139,7 @@ class Vocabulary:
     everyday: frozenset[str]
     spellings: Mapping[str, str]
     workloads: Workloads
+    taught: tuple[Word, ...] = ()
 
     def same_concept(self, one: str, other: str) -> bool:
         """Whether two dimension names mean the same thing to people: squad and team."""
@@ -212,6 +214,7 @@ def read(folder: Path) -> Vocabulary:
         everyday=schema_files.plain_words(folder / "everyday.txt"),
         analyses={one.name: one for one in map(_analysis, top["analyses"])},
         workloads=_workloads(top["workloads"], schema_files.read(folder / "finops.yaml")),
+        taught=taught.read(folder).words,
     )
 
 

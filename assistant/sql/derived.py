@@ -64,7 +64,7 @@ def _budget_lines(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> st
     if scope == "total":
         return (
             f"{lines} UNION ALL SELECT CAST(ChargePeriodStart AS DATE) AS day, NULL AS subject, 0 AS budget_usd, "
-            f"EffectiveCost AS actual_usd FROM {_costs(plan, model, catalog)}"
+            f"EffectiveCost AS actual_usd FROM {costs_in_usd(plan, model, catalog)}"
         )
     counterpart = model.dimension("budget_lines", scope).counterpart
     if counterpart is None:
@@ -72,12 +72,12 @@ def _budget_lines(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> st
     expression = model.dimension("cost_and_usage", counterpart).expression
     return (
         f"{lines} UNION ALL SELECT CAST(ChargePeriodStart AS DATE) AS day, {expression} AS subject, 0 AS budget_usd, "
-        f"EffectiveCost AS actual_usd FROM {_costs(plan, model, catalog)} WHERE {expression} IN "
+        f"EffectiveCost AS actual_usd FROM {costs_in_usd(plan, model, catalog)} WHERE {expression} IN "
         f"(SELECT value FROM budgets WHERE dimension IN ({spelled}))"
     )
 
 
-def _costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
+def costs_in_usd(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
     """Charges in USD, which budgets and unit costs are in. Raises Refused when a month has no rate for a currency."""
     if only_usd(catalog):
         return "cost_and_usage"
@@ -175,7 +175,7 @@ def _unit_costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
         name = f"CASE {arms} END"
     return (
         f"WITH served AS (SELECT CAST(DATE_TRUNC('month', ChargePeriodStart) AS DATE) AS month, "
-        f"{name} AS product, SUM(EffectiveCost) AS cost FROM {_costs(plan, model, catalog)} "
+        f"{name} AS product, SUM(EffectiveCost) AS cost FROM {costs_in_usd(plan, model, catalog)} "
         f"WHERE {any_of(served)} GROUP BY ALL), "
         f"produced AS (SELECT month, {'product' if each else name} AS product, SUM(volume) AS volume "
         f"FROM business_metrics WHERE {volumes} GROUP BY ALL) "

@@ -22,7 +22,16 @@ from assistant.sql import equivalents
 DIALECTS = ("spark", "databricks", "trino", "snowflake", "bigquery")
 Schema = Mapping[str, Mapping[str, str]]
 # What rules write that sqlglot has no class for.
-WRITTEN = {"make_interval", "raise_error", "bround", "sequence", "grouping"}
+WRITTEN = {
+    "make_interval",
+    "raise_error",
+    "bround",
+    "sequence",
+    "make_date",
+    "percentile",
+    "percentile_disc",
+    "weekday",
+}
 
 
 class Translated(NamedTuple):
@@ -39,7 +48,7 @@ def translate(executable: str, schema: Schema, dialect: str = "spark") -> Transl
     """
     logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it logs each form that it doesn't know
     try:
-        tree = _typed(parse_one(executable, dialect="duckdb"), schema)
+        tree = _ordered(_typed(_exact(_in(parse_one(executable, dialect="duckdb"))), schema))
         equivalents.check(tree)
         tables = _named(tree, schema)
         tree = _listed(_replaced(tree, dialect))
@@ -47,6 +56,27 @@ def translate(executable: str, schema: Schema, dialect: str = "spark") -> Transl
     except (SqlglotError, RecursionError, AssertionError, ValueError, TypeError, AttributeError, KeyError):
         raise Refused(f"This can't be said in the SQL of {dialect}; write it in a simpler form.") from None
     return Translated(text, tables)
+
+
+def _in(tree: Expr) -> Expr:
+    """`x IN (SELECT …)`, which DuckDB writes as `x = ANY(SELECT …)`."""
+    for one in list(tree.find_all(exp.EQ)):
+        if isinstance(one.expression, exp.Any):
+            query = one.expression.this
+            found = query if isinstance(query, exp.Subquery) else exp.Subquery(this=query)
+            one.replace(exp.In(this=one.this, query=found))
+    return tree
+
+
+def _exact(tree: Expr) -> Expr:
+    """2.5 is a DECIMAL to DuckDB, and is a DOUBLE to sqlglot."""
+    for one in list(tree.find_all(exp.Literal)):
+        whole, dot, part = one.name.partition(".")
+        if one.is_number and dot and part.isdigit() and len(whole + part) <= 38:
+            kind = exp.DataType.build(f"DECIMAL({len(whole + part)}, {len(part)})")
+            found = exp.Cast(this=one.copy(), to=kind)
+            one.replace(found)
+    return tree
 
 
 def _typed(tree: Expr, schema: Schema) -> Expr:
@@ -60,6 +90,21 @@ def _typed(tree: Expr, schema: Schema) -> Expr:
     for aliases in (False, True):
         tree = qualify(tree, dialect="duckdb", schema=nested, expand_alias_refs=aliases, validate_qualify_columns=False)
     return annotate_types(tree, schema=nested, dialect="duckdb")
+
+
+def _ordered(tree: Expr) -> Expr:
+    """ORDER BY ALL, which DuckDB writes as COLUMNS(*), by the places of the columns."""
+    for order in tree.find_all(exp.Order):
+        every = order.expressions[0]
+        if isinstance(every.this, exp.Columns) and isinstance(every.this.this, exp.Star):
+            places = range(1, len(order.parent.selects) + 1) if isinstance(order.parent, exp.Query) else ()
+            order.set("expressions", [_place(number, every) for number in places])
+    return tree
+
+
+def _place(number: int, like: Expr) -> exp.Ordered:
+    first = like.args.get("nulls_first")
+    return exp.Ordered(this=exp.Literal.number(number), desc=like.args.get("desc"), nulls_first=bool(first))
 
 
 def _named(tree: Expr, schema: Schema) -> tuple[str, ...]:

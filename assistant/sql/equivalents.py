@@ -17,6 +17,7 @@ from sqlglot import Expr, exp
 from assistant.config import ROOT
 from assistant.errors import Refused
 
+Rule = Callable[[Expr, str], Expr]
 SPARKS = ("spark", "databricks")
 TEMPORAL = ("DATE", "TIMESTAMP", "TIMESTAMPNTZ", "TIMESTAMPTZ", "DATETIME", "INTERVAL")
 WHOLE = ("TINYINT", "SMALLINT", "INT", "BIGINT")
@@ -48,6 +49,9 @@ STRUCTURE = (
     exp.Parameter,
     exp.Command,
     exp.Hint,
+    exp.Any,
+    exp.All,
+    exp.Columns,
 )
 
 
@@ -87,7 +91,7 @@ def equivalent(node: Expr, dialect: str) -> Expr:
 
 def _refused(what: str, instead: str = "") -> Refused:
     end = f" {instead}" if instead else " Say it another way, or ask the warehouse's own file."
-    return Refused(f"{what[:1].upper()}{what[1:]} can't be said with the same result on this engine.{end}")
+    return Refused(f"{what} can't be said with the same result on this engine.{end}")
 
 
 def _type(node: Expr | None) -> str:
@@ -105,9 +109,9 @@ def _double(node: Expr) -> Expr:
 
 
 def _literal(node: Expr | None) -> str | None:
-    """The text of a number or text that is written out, also within casts and trunc()."""
-    while isinstance(node, exp.Cast | exp.Trunc | exp.Paren):
-        node = node.this
+    """The text of a number or text that is written out, also as DuckDB writes the 1 of INTERVAL 1 DAY."""
+    while isinstance(node, exp.Cast | exp.Trunc | exp.Paren | exp.Round | exp.Anonymous):
+        node = node.expressions[0] if isinstance(node, exp.Anonymous) and node.expressions else node.this
     return node.name if isinstance(node, exp.Literal) else None
 
 
@@ -116,9 +120,9 @@ def _division(node: Expr, dialect: str) -> Expr:
     if "INTERVAL" in (_type(node.this), _type(node.expression)):
         raise _refused("dividing an interval")
     above, below = _double(node.this), _double(node.expression)
-    known = _literal(node.expression)
     inner = node.expression.unnest()
-    if isinstance(inner, exp.Nullif) or (known is not None and float(known) != 0):
+    known = inner.this if isinstance(inner, exp.Cast) else inner
+    if isinstance(inner, exp.Nullif) or (isinstance(known, exp.Literal) and known.is_number and float(known.name) != 0):
         return exp.paren(exp.Div(this=above, expression=below), copy=False)
     infinite = exp.Mul(this=above.copy(), expression=_cast(exp.Literal.string("Infinity"), "DOUBLE"))
     zero = exp.EQ(this=below.copy(), expression=exp.Literal.number(0))
@@ -151,13 +155,16 @@ def _converted(node: Expr, dialect: str) -> Expr:
     if to in ("TEXT", "VARCHAR") and of in FLOATING:
         raise _refused("a DOUBLE as text", "Cast it to a DECIMAL first.")
     inner = node.this.copy()
-    if to in (*WHOLE, "INT128") and of not in (*WHOLE, "BOOLEAN", "VARCHAR", "TEXT") and _literal(inner) is None:
+    if to in (*WHOLE, "INT128") and of not in (*WHOLE, "BOOLEAN", "VARCHAR", "TEXT"):
         if of in FLOATING and dialect in SPARKS:
             inner = exp.func("BROUND", inner, exp.Literal.number(0))  # half to even, as DuckDB does
         else:
             inner = exp.Round(this=inner)
-    kind = node.args["to"].copy() if TYPES[to] == to else exp.DataType.build(TYPES[to])
-    return type(node)(this=inner, to=kind)
+    found = node.copy()
+    found.set("this", inner)
+    if TYPES[to] != to:
+        found.set("to", exp.DataType.build(TYPES[to]))
+    return found
 
 
 def _plus(node: Expr, dialect: str) -> Expr:
@@ -216,35 +223,34 @@ def _truncated(node: Expr, dialect: str) -> Expr:
 
 
 def _difference(node: Expr, dialect: str) -> Expr:
-    """date_diff counts the borders crossed: whole units between truncated times."""
+    """date_diff counts the borders crossed: whole units between truncated times; weeks are seven days from anywhere."""
     unit = (node.args["unit"].name if node.args.get("unit") else "DAY").upper().rstrip("S")
     if unit not in DIFFERENCES:
         raise _refused(f"date_diff('{unit.lower()}', …)")
-    ends = [
-        _truncated(exp.TimestampTrunc(this=one, unit=exp.var(unit)), dialect) for one in (node.this, node.expression)
-    ]
-    if unit == "DAY":
-        ends = [_cast(one.copy(), "DATE") for one in (node.this, node.expression)]
-    return exp.DateDiff(this=ends[0], expression=ends[1], unit=exp.var(unit))
+    ends: list[Expr] = [node.this, node.expression]
+    if unit in ("DAY", "WEEK"):
+        of_day, from_day = (_cast(one.copy(), "DATE") for one in ends)
+        days = exp.DateDiff(this=of_day, expression=from_day, unit=exp.var("DAY"))
+        return days if unit == "DAY" else exp.IntDiv(this=days, expression=exp.Literal.number(7))
+    first, last = (_truncated(exp.TimestampTrunc(this=one, unit=exp.var(unit)), dialect) for one in ends)
+    return exp.DateDiff(this=first, expression=last, unit=exp.var(unit))
 
 
-def _part(of: Expr, part: str) -> Expr:
-    """extract(part FROM of)."""
+def _part(of: Expr, part: str, dialect: str) -> Expr:
+    """extract(part FROM of), which DuckDB writes as date_part()."""
     part = part.upper()
     if part in ("ISODOW", "DOW", "DAYOFWEEK", "WEEKDAY"):
-        iso = exp.DayOfWeekIso(this=of.copy())
+        iso: Expr = exp.DayOfWeekIso(this=of.copy())
+        if dialect in SPARKS:  # sqlglot's own form counts from another day
+            iso = exp.paren(exp.Add(this=exp.func("WEEKDAY", of.copy()), expression=exp.Literal.number(1)))
         return iso if part == "ISODOW" else exp.paren(exp.Mod(this=exp.paren(iso), expression=exp.Literal.number(7)))
     if part not in PARTS:
         raise _refused(f"extract({part.lower()} FROM …)")
     return exp.Extract(this=exp.var({"DAYOFYEAR": "DOY"}.get(part, part)), expression=of.copy())
 
 
-def _extract(node: Expr, dialect: str) -> Expr:
-    return _part(node.expression, node.this.name)
-
-
-def _day_of_week(node: Expr, dialect: str) -> Expr:
-    return _part(node.this, "DOW")
+def _part_of(part: str) -> Rule:
+    return lambda node, dialect: _part(node.this, part, dialect)
 
 
 def _like(node: Expr, dialect: str) -> Expr:
@@ -277,8 +283,13 @@ def _best(node: Expr, dialect: str) -> Expr:
 def _quantile(node: Expr, dialect: str) -> Expr:
     if _literal(node.expression) is None:
         raise _refused("a list of quantiles")
+    quantile: Expr = type(node)(this=node.expression.copy())
+    if dialect in SPARKS:  # sqlglot would take an approximate one
+        if isinstance(node, exp.PercentileCont):
+            return exp.func("PERCENTILE", node.this.copy(), node.expression.copy())
+        quantile = exp.Anonymous(this="PERCENTILE_DISC", expressions=[node.expression.copy()])
     order = exp.Order(expressions=[exp.Ordered(this=node.this.copy())])
-    return exp.WithinGroup(this=type(node)(this=node.expression.copy()), expression=order)
+    return exp.WithinGroup(this=quantile, expression=order)
 
 
 def _format(node: Expr, dialect: str) -> Expr:
@@ -288,7 +299,7 @@ def _format(node: Expr, dialect: str) -> Expr:
     return node
 
 
-def _name_of(form: str) -> Callable[[Expr, str], Expr]:
+def _name_of(form: str) -> Rule:
     return lambda node, dialect: exp.TimeToStr(this=node.this.copy(), format=exp.Literal.string(form))
 
 
@@ -298,13 +309,13 @@ def _power(node: Expr, dialect: str) -> Expr:
 
 def _series(node: Expr, dialect: str) -> Expr:
     """range() leaves its end out, and both are empty when they would go down."""
-    start, end = node.args["start"].copy(), node.args["end"].copy()
+    start, end = (_cast(node.args[key].copy(), "TIMESTAMP") for key in ("start", "end"))
     step = _interval(node.args.get("step") or exp.null())
-    if step is None or step[1] not in ("DAY", "WEEK", "MONTH", "YEAR") or dialect not in SPARKS:
-        if dialect in SPARKS or step is None:
-            raise _refused("this range()", "Days are: range(from, to, INTERVAL 1 DAY).")
+    if step is None or step[1] not in ("DAY", "WEEK"):  # months from the 31st come out differently
+        raise _refused("this range()", "Days are: range(from, to, INTERVAL 1 DAY).")
+    if dialect not in SPARKS:
         return node
-    last = end
+    last: Expr = end
     if node.args.get("is_end_exclusive"):
         last = exp.Sub(this=end.copy(), expression=exp.func("MAKE_INTERVAL", *[exp.Literal.number(0)] * 6, "0.000001"))
     interval = exp.Interval(this=exp.Literal.string(step[0].name), unit=exp.var(step[1]))
@@ -321,9 +332,13 @@ def _anonymous(node: Expr, dialect: str) -> Expr:
         part = _literal(arguments[0])
         if part is None:
             raise _refused(f"{name}() of a part that is not written out")
-        return _part(arguments[1], part)
+        return _part(arguments[1], part, dialect)
     if name in ("map_extract_value", "array_extract"):
         return _map_value(exp.Bracket(this=arguments[0].copy(), expressions=[arguments[1].copy()]), dialect)
+    if name == "row":
+        if not isinstance(node.parent, exp.Distinct):
+            raise _refused("row()")
+        return exp.Tuple(expressions=[one.copy() for one in arguments])
     if name == "error" and dialect in SPARKS:
         return exp.func("RAISE_ERROR", arguments[0].copy())
     if name == "error":
@@ -339,7 +354,7 @@ def _map_value(node: Expr, dialect: str) -> Expr:
     return node
 
 
-RULES: tuple[tuple[type[Expr] | tuple[type[Expr], ...], Callable[[Expr, str], Expr]], ...] = (
+RULES: tuple[tuple[type[Expr] | tuple[type[Expr], ...], Rule], ...] = (
     (exp.IntDiv, _whole_division),
     (exp.Div, _division),
     (exp.Avg, _average),
@@ -348,8 +363,9 @@ RULES: tuple[tuple[type[Expr] | tuple[type[Expr], ...], Callable[[Expr, str], Ex
     ((exp.Add, exp.Sub), _plus),
     ((exp.TimestampTrunc, exp.DateTrunc), _truncated),
     (exp.DateDiff, _difference),
-    (exp.Extract, _extract),
-    (exp.DayOfWeek, _day_of_week),
+    (exp.DayOfWeek, _part_of("DOW")),
+    (exp.DayOfWeekIso, _part_of("ISODOW")),
+    (exp.Week, _part_of("WEEK")),
     ((exp.Like, exp.ILike), _like),
     ((exp.RegexpLike, exp.RegexpFullMatch), _regex),
     ((exp.ArgMax, exp.ArgMin), _best),

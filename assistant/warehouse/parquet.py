@@ -80,7 +80,8 @@ def _write(con: duckdb.DuckDBPyConnection, version: str, to: Path) -> dict[str, 
 def _tables(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
     return con.execute(
         "SELECT schema_name, table_name FROM duckdb_tables() WHERE schema_name IN ('main', '_askcost') "
-        "AND database_name = current_database() ORDER BY ALL"
+        "AND database_name = current_database() AND (schema_name = 'main' OR NOT starts_with(table_name, 'rollup')) "
+        "ORDER BY ALL"
     ).fetchall()
 
 
@@ -91,8 +92,8 @@ def _table(con: duckdb.DuckDBPyConnection, schema: str, name: str, folder: Path)
         "AND database_name = current_database() ORDER BY column_index",
         [schema, name],
     ).fetchall()
-    columns = {column: held(kind) for column, kind in found}
-    listed = ", ".join(f"{quote(c)}::{kind} AS {quote(c)}" for c, kind in columns.items())
+    columns = dict(found)
+    listed = ", ".join(f"{quote(c)}::{held(kind)} AS {quote(c)}" for c, kind in columns.items())
     source = f"SELECT {listed} FROM {quote(schema)}.{quote(name)}"
     place = folder / f"{schema}.{name}"
     place.mkdir()

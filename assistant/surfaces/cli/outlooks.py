@@ -31,7 +31,7 @@ class Asked:
     shape: str | None
 
     def books(self) -> Books:
-        return self.assistant.books(self.user, self.today)
+        return reports.books(self.config, self.user, self.today, self.assistant)
 
     def filters(self) -> tuple[Filter, ...]:
         """The words as this user knows them: values outside the row policy do not exist."""
@@ -40,7 +40,7 @@ class Asked:
 
     @cached_property
     def assistant(self) -> Assistant:
-        return Assistant(self.config, surface="cli")
+        return Assistant(self.config, surface="report")
 
 
 def anomalies(asked: Asked, since: date | None, everything: bool, rescan: bool) -> int:
