@@ -15,6 +15,7 @@ from typing import Any
 
 from ulid import ULID
 
+from assistant import lessons
 from assistant.analysis import analyses, people
 from assistant.config import Config
 from assistant.engines.engine import Engine
@@ -24,11 +25,12 @@ from assistant.ledger import store
 from assistant.ledger.audit import Ledger
 from assistant.ledger.receipts import Receipt
 from assistant.ledger.spend import Who
-from assistant.planning import completion, local, meter, replies, routing
+from assistant.planning import completion, local, meter, replies, routing, templates
 from assistant.planning.completion import Statement
 from assistant.planning.local import Context, Run
 from assistant.planning.meter import Desk, Meter, Unavailable
 from assistant.planning.routing import Route
+from assistant.planning.templates import Filled, Template
 from assistant.premises import (
     Premises,
     Watch,
@@ -39,6 +41,8 @@ from assistant.premises import (
     unconfirmed,
     unseen,
 )
+from assistant.semantics import dependencies, verified
+from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.words import compact
 from assistant.sql import compile as sql_compile
 from assistant.sql import guard, lints, shape
@@ -78,7 +82,7 @@ class Assistant(Premises):
         super().__init__(config, engine)
         self.desk = desk or meter.desk(config)
         self.surface = surface
-        self.ledger = Ledger(store.of(config), config.audit_days)
+        self.ledger = Ledger(store.of(config), config.audit_days, config.audit_rows)
 
     def ask(self, question: Question, watch: Watch = unseen) -> Answer:
         """One answer; errors become answers with their status. Recorded in the ledger.
@@ -157,9 +161,11 @@ class Assistant(Premises):
 
     def record(self, answer: Answer, today: date | None = None, readers: tuple[str, ...] = ()) -> None:
         """Keeps an answer in the audit, with what it was made with."""
-        version, definitions, policy = "", None, None
+        version, definitions, policy, depends = "", None, None, None
         if self._warehouse is not None:
-            version, definitions = self._warehouse.catalog.data_version, self._warehouse.model.version
+            house = self._warehouse
+            version, definitions = house.catalog.data_version, house.model.version
+            depends = dependencies.of_plan(answer.plan, house.model, house.catalog) if answer.plan else None
             with suppress(AssistantError):  # somebody unknown has no policy, and is recorded nevertheless
                 policy = self.access(answer.user, readers).note
         receipt = Receipt(
@@ -168,6 +174,7 @@ class Assistant(Premises):
             definitions=definitions,
             readers=readers,
             today=today or datetime.now(UTC).date(),
+            depends=depends,
         )
         self.ledger.record(answer, self.surface, version, receipt)
 
@@ -175,20 +182,13 @@ class Assistant(Premises):
         clock = Clock()
         house = self.warehouse
         access = self.access(question.user, question.readers)
-        known = self.known(question.text)
+        context = self._context(question)
+        taught = lessons.respond(self, self.ledger.store, question, answer_id)
+        if taught is not None:
+            return taught
+        known = self.known(question.text, context.today)
         if known is not None:
-            watch("understood", f"{VERIFIED}{known.name}")
-            checked = guard.check(known.sql, access)
-            clock.lap("plan")
-            answer = self._of_sql(question, answer_id, checked, house, access, clock, watch)
-            noun = "row" if len(answer.rows) == 1 else "rows"
-            return replace(
-                answer,
-                understood=f"{VERIFIED}{known.name}",
-                answer=f"{known.name[:1].upper()}{known.name[1:]}: {len(answer.rows)} {noun}.",
-                assumptions=(f"verified by {known.by} on {known.on}", *answer.assumptions),
-                confidence=1.0,
-            )
+            return self._verified(Filled(known, known.sql), question, answer_id, access, clock, watch)
 
         team = self.team(question.user) if question.user else None
         who = Who(answer_id, question.user, team, question.thread)
@@ -198,7 +198,7 @@ class Assistant(Premises):
             Route(
                 question=question,
                 lexicon=self.lexicon(house, access),
-                context=self._context(question),
+                context=context,
                 access=access,
                 run=self._runner(house, access),
                 check=lambda text: check_written(text, access, house),
@@ -207,6 +207,10 @@ class Assistant(Premises):
             )
         )
         clock.lap("plan")
+        if routed.planner == "local" and isinstance(routed.read, Reading):
+            meant = self.verified_plan(routed.read.plan, question, context, self.lexicon(house, access))
+            if meant is not None:
+                return self._verified(meant, question, answer_id, access, clock, watch)
         if isinstance(routed.read, Statement):
             watch("understood", UNDERSTOOD_SQL)
             answer = self._of_sql(question, answer_id, routed.read.checked, house, access, clock, watch)
@@ -214,11 +218,52 @@ class Assistant(Premises):
             told = replace(answer, understood=UNDERSTOOD_SQL, answer=UNVERIFIED, assumptions=warned)
             return replace(told, planner="sql", confidence=0.4)
         answer = self.of_plan(question, answer_id, routed.read, house, access, clock, watch)
+        if (lapsed := self.filed(question.text)) is not None:
+            said = f"the verified query “{lapsed.name}” lapsed on {lapsed.until}; {lapsed.owner} can renew it"
+            answer = replace(answer, assumptions=(*answer.assumptions, said))
         if routed.read.plan.analysis is not None or people.left_out(self.roles.people) in answer.assumptions:
             return replace(answer, planner=routed.planner)  # its words are computed: there is nothing to tell better
         answer = self._narrated(replace(answer, planner=routed.planner), talk)
         clock.lap("narrate")
         return replace(answer, timings_ms=clock.laps)
+
+    def verified_plan(self, plan: QueryPlan, question: Question, context: Context, lexicon: Lexicon) -> Filled | None:
+        """The verified SQL of what the question means outside any conversation; None when there is none."""
+        ready = self.templates(context.today) if plan.analysis is None else []
+        if not ready:
+            return None
+        if context.previous is not None:
+            with suppress(AssistantError):
+                alone = local.read(question.text, lexicon, replace(context, previous=None)).plan
+                return self._meant(alone, question, ready) if alone == plan else None
+            return None
+        return self._meant(plan, question, ready)
+
+    def _meant(self, plan: QueryPlan, question: Question, ready: Sequence[Template]) -> Filled | None:
+        dated = verified.dated(question.text, self.vocabulary.calendar)
+        return templates.find(plan, dated, ready, self.warehouse.model)
+
+    def _verified(
+        self, found: Filled, question: Question, answer_id: str, access: Access, clock: Clock, watch: Watch
+    ) -> Answer:
+        """The rows of a query that somebody checked, labelled so."""
+        query, name = found.query, f"{VERIFIED}{found.query.name}"
+        watch("understood", name)
+        checked = guard.check(found.sql, access)
+        clock.lap("plan")
+        answer = self._of_sql(question, answer_id, checked, self.warehouse, access, clock, watch)
+        count = f"{len(answer.rows)} {'row' if len(answer.rows) == 1 else 'rows'}"
+        until = f", until {query.until}" if query.until else ""
+        owner = f"; {query.owner} answers for it" if query.owner not in ("", query.by) else ""
+        instead = f" ({'; '.join(found.instead)})" if found.instead else ""
+        said = (f"verified by {query.by} on {query.on}{until}{owner}", *found.instead)
+        return replace(
+            answer,
+            understood=name,
+            answer=f"{query.name[:1].upper()}{query.name[1:]}{instead}: {count}.",
+            assumptions=(*said, *answer.assumptions),
+            confidence=1.0,
+        )
 
     def of_plan(
         self,
@@ -280,6 +325,7 @@ class Assistant(Premises):
             plan=plan,
             timings_ms=clock.laps,
             executed=";\n\n".join(books.executed),
+            chart=found.chart,
         )
 
     def _of_sql(

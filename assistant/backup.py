@@ -27,6 +27,7 @@ MANIFEST = "manifest.json"
 FORMAT = 1
 WAREHOUSE, LEDGER, FROM_POSTGRES, SECRET = "warehouse.duckdb", "ledger.sqlite", "ledger-postgresql.sqlite", "web-secret"
 SCHEMAS = "schemas"
+RESULTS = "results.sqlite"  # kept for speed, and made again
 STORE = re.compile(r"[a-z][a-z-]*\.sqlite")
 
 
@@ -130,7 +131,7 @@ def _stores(config: Config) -> dict[str, Path]:
     """Name in a backup → each SQLite file of this warehouse: `costs.tokens.sqlite` is `tokens.sqlite`."""
     stem = config.warehouse.stem
     beside = {p.name.removeprefix(f"{stem}."): p for p in config.warehouse.parent.glob(f"{stem}.*.sqlite")}
-    found = {name: path for name, path in beside.items() if STORE.fullmatch(name) and name != LEDGER}
+    found = {name: path for name, path in beside.items() if STORE.fullmatch(name) and name not in (LEDGER, RESULTS)}
     return {**found, **({LEDGER: config.ledger_path} if config.ledger_path.exists() else {})}
 
 

@@ -22,6 +22,8 @@ class Config(BaseSettings):
     ledger: Path | None = Field(None, description="Answers and token spend; default beside the warehouse.")
     ledger_url: SecretStr | None = Field(None, description="The ledger in PostgreSQL: postgresql://user@host/name.")
     audit_days: int | None = Field(None, ge=1, description="Answers older than this are removed; kept when absent.")
+    audit_rows: int = Field(200, ge=0, le=10_000, description="Rows kept of an answer; its digest is of all.")
+    verified_days: int = Field(365, ge=1, description="Saved queries are verified this long; then they are renewed.")
     reporting_currency: str | None = Field(None, description="Total in this currency when fx_rates allow it.")
     engine: Literal["duckdb", "spark"] = Field("duckdb", description="What runs the statements (docs/engines.md).")
     spark_url: SecretStr | None = Field(None, description="Spark's Connect server: sc://host:port.")

@@ -1,8 +1,8 @@
 """Question files with the right answers, and the score of an Assistant on them.
 
-An item: id, question, today, expect (answered | clarify | refused | either), sql (check SQL), ordered, period,
-compare (the columns that count), thread, user; columns and rows in place of what the SQL gives.
-tests/corpus/README.md describes the format and the comparison.
+An item: id, question, today, expect (answered | clarify | refused | either | any: not scored), sql (check SQL),
+ordered, period, compare (the columns that count), thread, user; columns and rows in place of what the SQL gives; plan
+(as the audit keeps it). tests/corpus/README.md describes the format and the comparison.
 """
 
 from __future__ import annotations
@@ -127,6 +127,8 @@ def _verdict(answer: Answer, item: dict[str, Any], check: Check) -> tuple[Verdic
         problem = difference(answer, names, wanted, bool(item.get("ordered")), item.get("compare"))
         if problem:
             return "wrong", problem
+    if item.get("plan") and _differs(answer, item["plan"]):
+        return "wrong", f"read as {answer.understood}, not as the corrected plan"
     period = item.get("period")
     if period and (
         answer.period is None
@@ -134,6 +136,11 @@ def _verdict(answer: Answer, item: dict[str, Any], check: Check) -> tuple[Verdic
     ):
         return "wrong", f"period {answer.period} instead of {period}"
     return "right", ""
+
+
+def _differs(answer: Answer, plan: dict[str, Any]) -> bool:
+    """Whether the question is read as another plan; one with a verified query has none."""
+    return answer.plan is not None and answer.plan.model_dump(mode="json", exclude_defaults=True) != plan
 
 
 def difference(

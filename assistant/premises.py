@@ -25,9 +25,11 @@ from assistant.house import Warehouse, read_warehouse, user_access, visible
 from assistant.ledger import allowances
 from assistant.ledger.budget import Limit
 from assistant.ledger.drawer import Drawer
-from assistant.ledger.saved import Saved
+from assistant.ledger.saved import Entry, Saved
 from assistant.ledger.spend import Who
-from assistant.semantics import model, verified, vocabulary
+from assistant.planning import templates
+from assistant.planning.templates import Template
+from assistant.semantics import model, taught, verified, vocabulary
 from assistant.semantics.catalog import Reader
 from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model import SemanticModel
@@ -60,6 +62,8 @@ class Premises:
         self._accesses: dict[tuple[str, str | None], Access] = {}
         self._lexicons: dict[tuple[Any, ...], Lexicon] = {}
         self._sizes: dict[tuple[str, str | None, str], int] = {}
+        self._words = taught.stamp(config.schemas)
+        self._templates: tuple[Any, list[Template]] | None = None
 
     # --- what is known --------------------------------------------------------------------------------
 
@@ -75,13 +79,45 @@ class Premises:
     def verified(self) -> dict[tuple[str, ...], Verified]:
         return verified.read(self.config.schemas)
 
-    def known(self, question: str) -> Verified | None:
-        """The verified query of these words: what this company's analysts saved last, else the one in schemas/."""
+    def known(self, question: str, today: date | None = None) -> Verified | None:
+        """The verified query of these words: what this company's analysts saved last, else the one in schemas/.
+
+        None for one that lapsed before that day.
+        """
+        found = self.filed(question)
+        return None if found is None or found.lapsed(today or datetime.now(UTC).date()) else found
+
+    def filed(self, question: str) -> Verified | None:
+        """The same, lapsed or not."""
         words = verified.normal(question)
         entry = self.saved.find(words)
         if entry is None:
             return self.verified.get(words)
-        return Verified(entry.question, entry.sql, entry.by, entry.on) if entry.sql else None
+        return _saved(entry) if entry.sql else None
+
+    def in_use(self, today: date) -> list[Verified]:
+        """Every verified query that has not lapsed; those of this company before those of schemas/."""
+        entries = self.saved.current()
+        own = [_saved(entry) for entry in entries.values() if entry.sql]
+        given = dict.fromkeys(one for words, one in self.verified.items() if words not in entries)
+        return [one for one in (*own, *given) if not one.lapsed(today)]
+
+    def lapsed(self, today: date) -> list[Verified]:
+        """The saved queries whose last day is over."""
+        return [one for one in map(_saved, self.saved.current().values()) if one.sql and one.lapsed(today)]
+
+    def templates(self, today: date) -> list[Template]:
+        """The verified queries whose questions the planner reads, each with the plan that its question is."""
+        house, queries = self.warehouse, tuple(self.in_use(today))
+        key = (house.catalog.data_version, house.model.version, today, queries)
+        if self._templates is None or self._templates[0] != key:
+            made = [one for query in queries for one in templates.of(query, house.lexicon, today, self._reporting)]
+            self._templates = (key, made)
+        return self._templates[1]
+
+    @property
+    def _reporting(self) -> str | None:
+        return self.config.reporting_currency
 
     @cached_property
     def roles(self) -> Roles:
@@ -91,6 +127,11 @@ class Premises:
     def warehouse(self) -> Warehouse:
         """The current version's names; read anew when a load has published another."""
         version = self.engine.version()
+        words = taught.stamp(self.config.schemas)
+        if words != self._words:  # somebody was taught: vocabulary and model are read anew
+            self._words, self._warehouse = words, None
+            for name in ("vocabulary", "schema"):
+                self.__dict__.pop(name, None)
         if self._warehouse is None or self._warehouse.version != version:
             with self.engine.reading() as reader:
                 self._warehouse = read_warehouse(reader, self.schema, self.vocabulary, version)
@@ -234,6 +275,12 @@ def confirmed(text: str) -> bool:
 def unconfirmed(question: str) -> str:
     """The question without these words."""
     return _CONFIRMED.sub("", question)
+
+
+def _saved(entry: Entry) -> Verified:
+    return Verified(
+        entry.question, entry.sql or "", entry.by, entry.on, entry.owner or entry.by, entry.until, (entry.question,)
+    )
 
 
 def check_planned(tree: Expr, access: Access) -> CheckedQuery:

@@ -277,6 +277,44 @@ class Tokens:
     cost_usd: float | None = 0.0
 
 
+Value = Decimal | int | float
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line, or one colour of bars; `values` are aligned with the chart's labels, None where there is nothing.
+
+    dashed: what is expected, planned or a limit, and not what was.
+    """
+
+    name: str
+    values: tuple[Value | None, ...]
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture that no library owns. labels: names or days along the axis. unit: as in the answer's columns.
+
+    waterfall: one series of signed steps, the first and the last label being totals.
+    number: one label, one value; `previous` is what it is compared with, `trend` (day, value) how it came about.
+    line: `band` are the lowest and the highest that are likely, called `band_name`; `marked` the places of labels that
+    stand out in the first series.
+    """
+
+    kind: Literal["line", "bar", "stacked", "waterfall", "number"]
+    title: str
+    labels: tuple[str, ...]
+    series: tuple[Series, ...]
+    unit: str | None = None
+    grain: Grain | None = None
+    previous: Value | None = None
+    trend: tuple[tuple[str, Value | None], ...] = ()
+    band: tuple[tuple[Value | None, ...], tuple[Value | None, ...]] | None = None
+    band_name: str = ""
+    marked: tuple[int, ...] = ()
+
+
 # What becomes of a question, in order: a Reading or words, SQL, a CheckedQuery, Rows.
 Stage = Literal["understood", "sql", "checked", "ran"]
 Status = Literal["answered", "clarify", "refused", "error"]
@@ -284,7 +322,7 @@ Status = Literal["answered", "clarify", "refused", "error"]
 
 @dataclass(frozen=True)
 class Answer:
-    """contract.md §2, field for field; and what only the audit keeps: the plan, the SQL as run."""
+    """contract.md §2, field for field; what only the audit keeps: the plan, the SQL as run; an analysis' own chart."""
 
     status: Status
     answer_id: str
@@ -308,6 +346,7 @@ class Answer:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     plan: QueryPlan | None = None
     executed: str | None = None
+    chart: Chart | None = None
 
 
 @dataclass(frozen=True)

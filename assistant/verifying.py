@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 from sqlglot import exp, parse_one
 
@@ -16,6 +16,7 @@ from assistant.errors import AssistantError, Refused
 from assistant.planning import local
 from assistant.planning.local import Context
 from assistant.semantics import verified
+from assistant.semantics.verified import Verified
 from assistant.values import QueryPlan
 
 DAYS = re.compile(r"(19|20)\d\d\b")
@@ -28,8 +29,10 @@ def may(core: Assistant, user: str | None) -> bool:
     return user is None or (role is not None and role.verifies)
 
 
-def save(core: Assistant, answer_id: str, sql: str, user: str | None, today: date) -> str:
+def save(core: Assistant, answer_id: str, sql: str, user: str | None, today: date, until: date | None = None) -> str:
     """Makes `sql` the verified query of that answer's question, and returns the question.
+
+    until: the last day that it holds; after the setting's days when absent.
 
     Raises Refused when the role may not, the answer is no whole question of this user's, the guard refuses the
     statement, or it names fixed days while the question's period moves.
@@ -44,8 +47,29 @@ def save(core: Assistant, answer_id: str, sql: str, user: str | None, today: dat
             f"“{question}” means other days as time passes, but the SQL always means {' and '.join(fixed[:2])}. "
             "Write the days with current_date, or name them in the question."
         )
-    core.saved.save(verified.normal(question), question, checked.sql, user or "local operator", answer_id)
+    last = (until or today + timedelta(days=core.config.verified_days)).isoformat()
+    core.saved.save(verified.normal(question), question, checked.sql, user or "local operator", answer_id, last)
     return question
+
+
+def renew(core: Assistant, question: str, user: str | None, until: date, owner: str | None = None) -> None:
+    """Lets a saved query hold until that day, its owner another one when given. Raises Refused."""
+    _may_verify(core, user)
+    entry = core.saved.find(verified.normal(question))
+    if entry is None or entry.sql is None:
+        raise Refused(f"No query is saved for “{question}”; `askcost verified` lists those that are.")
+    core.check(entry.sql, user)
+    by, words = user or "local operator", verified.normal(question)
+    core.saved.save(words, entry.question, entry.sql, by, None, until.isoformat(), owner or entry.owner)
+
+
+def drop(core: Assistant, question: str, user: str | None) -> None:
+    """Lets that question be planned again. Raises Refused."""
+    _may_verify(core, user)
+    entry = core.saved.find(verified.normal(question))
+    if entry is None or entry.sql is None:
+        raise Refused(f"No query is saved for “{question}”; `askcost verified` lists those that are.")
+    core.saved.save(verified.normal(question), entry.question, None, user or "local operator")
 
 
 def withdraw(core: Assistant, answer_id: str, user: str | None) -> str:
@@ -55,10 +79,35 @@ def withdraw(core: Assistant, answer_id: str, user: str | None) -> str:
     return question
 
 
-def _asked(core: Assistant, answer_id: str, user: str | None) -> tuple[str, QueryPlan | None]:
-    """The question in words of an answer that this user got, and its plan."""
+def problems(core: Assistant, today: date) -> Iterator[tuple[Verified, str]]:
+    """The verified queries that do not pass the guard or do not run, each with the reason; for tests after a load.
+
+    Those of schemas/ over tables that this company has not loaded are none of its own.
+    """
+    for query in core.in_use(today):
+        if not _tables(query.sql) <= set(core.warehouse.catalog.tables):
+            if query.questions == (query.name,):
+                yield query, "a table that it reads is not loaded"
+            continue
+        try:
+            core.run(query.sql)
+        except AssistantError as error:
+            yield query, str(error)
+
+
+def _tables(sql: str) -> set[str]:
+    tree = parse_one(sql, dialect="duckdb")
+    return {one.name for one in tree.find_all(exp.Table)} - {one.alias for one in tree.find_all(exp.CTE)}
+
+
+def _may_verify(core: Assistant, user: str | None) -> None:
     if not may(core, user):
         raise Refused("Your role does not verify queries; an analyst or administrator can.")
+
+
+def _asked(core: Assistant, answer_id: str, user: str | None) -> tuple[str, QueryPlan | None]:
+    """The question in words of an answer that this user got, and its plan."""
+    _may_verify(core, user)
     record = next(iter(core.ledger.answers(answer_id)), None)
     if record is None or record["user"] != user or not record["understood"]:
         raise Refused("Only the SQL of an answer to your own question can be saved.")

@@ -46,7 +46,8 @@ def test_a_question_is_analysed_or_asked_back(demo: Assistant, case: dict[str, A
     assert answer.status == case["status"], (answer.error, asked)
     assert case["says"] in " ".join((answer.understood, asked, answer.error or "", *answer.assumptions))
     assert (answer.plan.analysis if answer.plan else None) == case.get("analysis")
-    assert bool(answer.sql) == (answer.status == "answered")
+    if not (case.get("analysis") or "").startswith("anomal"):  # scanned once, they are kept
+        assert bool(answer.sql) == (answer.status == "answered")
 
 
 @pytest.mark.parametrize("case", WORKLOADS, ids=lambda case: case["question"])

@@ -102,6 +102,47 @@ def test_the_statements_of_an_analysis_are_kept_as_they_ran(tmp_path: Path) -> N
     assert kept["executed"].count("main.cost_and_usage") >= kept["sql"].count(";\n\n") + 1
 
 
+@pytest.mark.parametrize(
+    ("command", "stdin", "surface", "status"),
+    [
+        (["sql", "--user", "zoe"], "SELECT sum(BilledCost) AS billed FROM cost_and_usage", "sql", "answered"),
+        (["sql", "--user", "zoe"], "DROP TABLE cost_and_usage", "sql", "refused"),
+        (["sql", "--user", "stranger"], "SELECT 1 AS one", "sql", "refused"),
+        (["chargeback", "--month", "2025-03", "--by", "team", "--user", "zoe"], "", "report", "answered"),
+        (["anomalies", "--today", "2025-04-10", "--user", "zoe"], "", "report", "answered"),
+        (["forecast", "--user", "stranger"], "", "report", "refused"),
+        (["carbon", "--user", "zoe"], "", "report", "refused"),
+    ],
+)
+def test_statements_and_reports_of_the_command_line_are_kept(
+    command: list[str], stdin: str, surface: str, status: str, tmp_path: Path
+) -> None:
+    load([BILL], tmp_path / "w.duckdb")
+    (tmp_path / "users.csv").write_text("user,role,row_policy\nzoe,analyst,team = blue\n")
+    load([str(tmp_path / "users.csv")], tmp_path / "w.duckdb", "users")
+    done = CliRunner().invoke(main, [*command, "--warehouse", str(tmp_path / "w.duckdb")], input=stdin)
+    [one] = Ledger(File(tmp_path / "w.ledger.sqlite")).answers()
+    [kept] = Ledger(File(tmp_path / "w.ledger.sqlite")).answers(one["answer_id"])
+    assert (kept["surface"], kept["status"], kept["user"]) == (surface, status, command[command.index("--user") + 1])
+    assert kept["question"] == (stdin or " ".join(["askcost", *command, "--warehouse", str(tmp_path / "w.duckdb")]))
+    if status == "answered":
+        assert done.exit_code == 0, done.output
+        assert "blue" in kept["policy"]
+        assert "blue" in kept["executed"]
+        assert kept["digest"]
+    else:
+        assert kept["error"] in done.output
+
+
+def test_how_many_rows_are_kept_is_a_setting(tmp_path: Path) -> None:
+    load([BILL], tmp_path / "w.duckdb")
+    assistant = Assistant(Config(warehouse=tmp_path / "w.duckdb", audit_rows=1))
+    answer = assistant.ask(Question("billed cost by service by day last month", today=TODAY))
+    kept = assistant.ledger.answers(answer.answer_id)[0]
+    assert (len(kept["rows"]), kept["row_count"]) == (1, len(answer.rows))
+    assert kept["digest"] == receipts.digest(answer.rows)
+
+
 def test_rows_are_kept_up_to_a_bound_and_digested_whole(file: Path) -> None:
     ledger = Ledger(File(file))
     many = tuple((n, Decimal(n) / 100) for n in range(1_000))
@@ -331,6 +372,9 @@ def test_the_command_lists_shows_and_verifies(five: File, file: Path, tmp_path: 
     code, said = run(tmp_path, "verify", "--json")
     assert (code, json.loads(said)["holds"]) == (1, False)
     assert run(tmp_path, "verify")[0] == 1
+    assert run(tmp_path, "search", "team 2", "--json")[1].count('"answer_id"') == 1
+    assert run(tmp_path, "search", "team 2", "--metric", "list_cost")[1] == ""
+    assert run(tmp_path, "search", "team", "--word", "team")[0] == 2
     assert run(tmp_path, "replay")[0] == 2
     assert run(tmp_path, "answer-0001", "answer-0002")[0] == 2
 

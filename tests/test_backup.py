@@ -62,9 +62,9 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Config:
     slack = SlackStore(beside(config, "slack.sqlite"))
     slack.save("U1", ASKED)
     slack.close()
-    for name in ("costs.chats.sqlite", "costs.eu.ledger.sqlite", "other.tokens.sqlite"):
+    for name in ("costs.chats.sqlite", "costs.eu.ledger.sqlite", "other.tokens.sqlite", "costs.results.sqlite"):
         with closing(sqlite3.connect(folder / name)) as chats, chats:
-            chats.execute("CREATE TABLE threads AS SELECT 'a chat' AS name")
+            chats.execute("CREATE TABLE IF NOT EXISTS threads AS SELECT 'a chat' AS name")
     return config
 
 

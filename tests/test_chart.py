@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
-from assistant.telling.chart import MOST_BARS, MOST_SERIES, Chart, Series, draw
+from assistant.surfaces.slack import picture
+from assistant.telling.chart import MOST_BARS, MOST_SERIES, draw
 from assistant.telling.plotly_chart import to_plotly
-from assistant.values import AnswerColumn, Grain, QueryPlan
+from assistant.telling.table import to_sparks
+from assistant.values import AnswerColumn, Chart, Grain, QueryPlan, Series
 
 CASES = yaml.safe_load((Path(__file__).parent / "cases" / "charts.yaml").read_text(encoding="utf-8"))
 HARM = '<a href="https://evil.example">x</a> & <b>y</b>'
@@ -131,3 +133,41 @@ def test_a_number_carries_how_it_came_about() -> None:
     ]
     assert number["value"] == 3.0
     assert line["y"] == [1.0, None]
+
+
+def outlook() -> Chart:
+    """Two days that were, two that are expected with a band, a budget, one day that stands out."""
+    days = ("2026-10-01", "2026-10-02", "2026-10-03", "2026-10-04")
+    values = [Decimal(n) for n in (10, 20, 30, 40)]
+    series = (
+        Series("Actual", (*values[:2], None, None)),
+        Series(HARM, (None, *values[1:]), dashed=True),
+        Series("Budget", (Decimal(35),) * 4, dashed=True),
+    )
+    band = ((None, values[1], Decimal(28), Decimal(36)), (None, values[1], Decimal(32), Decimal(44)))
+    return Chart("line", "Cost", days, series, "USD", band=band, band_name="four times in five", marked=(1,))
+
+
+def test_a_forecast_is_drawn_with_its_band_and_the_budget() -> None:
+    figure = to_plotly(outlook())
+    low, high, actual, expected, budget, marks = figure["data"]
+    assert (low["y"], high["y"]) == ([None, 20.0, 28.0, 36.0], [None, 20.0, 32.0, 44.0])
+    assert (high["fill"], high["name"], low["showlegend"]) == ("tonexty", "four times in five", False)
+    assert [one["line"]["dash"] for one in (actual, expected, budget)] == ["solid", "dash", "dash"]
+    assert (marks["x"], marks["y"]) == (["2026-10-02"], [20.0])
+    assert HARM not in json.dumps(figure)
+
+
+def test_the_picture_for_slack_has_the_same_band_lines_and_points() -> None:
+    area, lines, points = picture.to_vega(outlook())["layer"]
+    assert [(one["low"], one["high"]) for one in area["data"]["values"]] == [(20.0, 20.0), (28.0, 32.0), (36.0, 44.0)]
+    assert lines["encoding"]["strokeDash"]["scale"]["range"] == [[1, 0], [6, 4], [6, 4]]
+    assert [one["value"] for one in points["data"]["values"]] == [20.0]
+    assert "four times in five at the end $36.00 to $44.00" in picture.described(outlook())
+    assert picture.to_png(outlook()).startswith(b"\x89PNG")
+
+
+def test_a_terminal_draws_lines_under_one_scale() -> None:
+    *lines, days = to_sparks(outlook(), 60).splitlines()
+    assert [line[-1] for line in lines] == ["▅", "█", "▇"]
+    assert days.strip() == "2026-10-01 to 2026-10-04"

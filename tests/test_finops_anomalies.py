@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from conftest import AssistantFor, WarehouseOf
+from conftest import AssistantFor, CheckFor, WarehouseOf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +20,7 @@ from assistant.analysis import anomalies as analysis
 from assistant.analysis import scanning
 from assistant.assistant import Assistant
 from assistant.config import Config
-from assistant.errors import Refused
+from assistant.errors import Refused, SchemaError
 from assistant.finops import incidents
 from assistant.finops.anomalies import Rules, Tracker, scan
 from assistant.finops.incidents import Cube, Node
@@ -363,6 +364,65 @@ def test_the_stories_of_the_demo_are_found_and_little_else(demo: Assistant) -> N
     assert any("svc-claims-triage" in str(row) for row in answer.rows)
     own = analysis.report(demo.books("rhea.collins", END), Incidents(demo.config.ledger_path), everything=True)
     assert not any("Claims" in str(row) or "Payments" in str(row) for row in own.rows)
+
+
+def test_the_largest_incident_is_shown_as_it_was_against_what_was_expected(demo: Assistant) -> None:
+    answer = demo.ask(Question("anomalies in the last 90 days", today=date(2026, 10, 15)))
+    assert answer.chart
+    names = [column.name for column in answer.columns]
+    first = dict(zip(names, answer.rows[0], strict=True))
+    assert first["unit"] == answer.chart.unit == "USD"  # money before hours
+    assert answer.chart.title.startswith(first["where"])
+    actual, expected = answer.chart.series
+    days = [answer.chart.labels[at] for at in answer.chart.marked]
+    assert (days[0], days[-1]) == (first["start"].isoformat(), first["last"].isoformat())
+    inside = sum(actual.values[at] - expected.values[at] for at in answer.chart.marked)
+    assert round(inside, 2) == first["excess"]
+    assert expected.dashed
+
+
+def test_what_happened_on_a_day_whose_it_was_and_since_when(demo: Assistant, check_for: CheckFor) -> None:
+    def asked(*questions: str) -> list[Any]:
+        thread = questions[0]
+        return [demo.ask(Question(q, thread=thread, today=date(2026, 10, 15))) for q in questions]
+
+    first, owner, chart, since = asked(
+        "what happened on 27 September", "who owns it", "show me the chart", "since when"
+    )
+    assert [a.plan.analysis for a in (first, owner, chart, since)] == [
+        "anomalies", "anomaly_owners", "anomalies", "anomaly_since",
+    ]  # fmt: skip
+    names = [c.name for c in first.columns]
+    top = dict(zip(names, first.rows[0], strict=True))
+    assert owner.answer.startswith(f"{top['where']}: {top['owner']}")
+    assert f"{top['where']}: since 27 Sep 2026 until 29 Sep 2026, 3 days" in since.answer
+    assert chart.chart == first.chart
+    (quiet,) = asked("what happened on 12 October")
+    ((spent,),) = check_for("demo")(
+        "SELECT sum(EffectiveCost) FROM cost_and_usage WHERE ChargePeriodStart >= '2026-10-12' "
+        "AND ChargePeriodStart < '2026-10-13' AND BillingCurrency = 'USD' AND ChargeCategory = 'Usage' "
+        "AND ChargeClass IS NULL AND ChargeFrequency NOT IN ('Recurring', 'One-Time')"
+    )[1]
+    assert quiet.rows == ()
+    assert f"What follows use was ${spent:,.2f}; the median of the 6 Mondays before" in quiet.answer
+
+
+def test_public_holidays_of_a_country_may_be_quiet(tmp_path: Path) -> None:
+    schemas = tmp_path / "schemas"
+    shutil.copytree(Config().schemas, schemas)
+    settings_file = schemas / "anomalies.yaml"
+    words = settings_file.read_text(encoding="utf-8")
+    settings_file.write_text(words.replace("countries: []", "countries: [US, DE-BY]"), encoding="utf-8")
+    rules = scanning.settings(schemas).rules
+    assert rules.holiday(date(2026, 11, 26))  # Thanksgiving
+    assert rules.holiday(date(2026, 1, 6))  # Epiphany, in Bavaria
+    assert not rules.holiday(date(2026, 11, 25))
+    assert not scanning.settings(Config().schemas).rules.holiday(date(2026, 11, 26))
+    wrong = tmp_path / "wrong"
+    wrong.mkdir()
+    (wrong / "anomalies.yaml").write_text(words.replace("countries: []", "countries: [Atlantis]"), encoding="utf-8")
+    with pytest.raises(SchemaError, match=r"(?i)atlantis"):
+        scanning.settings(wrong)
 
 
 def test_every_node_is_a_dimension_that_a_company_can_have(demo: Assistant) -> None:

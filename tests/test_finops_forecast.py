@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from conftest import AssistantFor, WarehouseOf
+from conftest import AssistantFor, CheckFor, WarehouseOf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assistant.analysis import forecasts
+from assistant.analysis import budget_outlook, forecasts
 from assistant.assistant import Assistant
+from assistant.config import Config
 from assistant.errors import Refused
 from assistant.finops import budgets, forecast
 from assistant.finops.budgets import Budget
@@ -177,22 +180,44 @@ def test_a_forecast_in_the_chat_is_that_of_the_command(demo: Assistant, warehous
     assert len(mine) > 5
 
 
+def test_the_chart_of_a_forecast_ends_at_its_band_beside_the_budget(demo: Assistant, check_for: CheckFor) -> None:
+    answer = demo.ask(Question("forecast for this month", today=date(2026, 10, 15)))
+    assert answer.chart
+    assert answer.chart.band
+    row = dict(zip([c.name for c in answer.columns], answer.rows[0], strict=True))
+    assert [side[-1] for side in answer.chart.band] == [row["low"], row["high"]]
+    actual, expected, budget = answer.chart.series
+    assert (actual.values[13], expected.values[13], expected.values[-1]) == (
+        row["so_far"],
+        row["so_far"],
+        row["forecast"],
+    )
+    ((planned,),) = check_for("demo")(
+        "SELECT sum(amount_usd) FROM budgets WHERE month = DATE '2026-10-01' AND dimension = 'total'"
+    )[1]
+    assert set(budget.values) == {planned}
+    assert len(answer.chart.labels) == 31
+    narrowed = demo.ask(Question("forecast for this month for AWS", today=date(2026, 10, 15)))
+    assert narrowed.chart
+    assert [one.name for one in narrowed.chart.series] == ["Actual", "Expected"]
+
+
 def test_a_forecast_keeps_the_row_policy(demo: Assistant) -> None:
     found = forecasts.report(demo.books("rhea.collins", END), forecasts.Subject(by="team"), ("month",))
     assert {row[0] for row in found.rows} == {"Lending", "Cards", "Digital Channels", None} & {r[0] for r in found.rows}
     with pytest.raises(Refused):
-        forecasts.budget_report(demo.books("rhea.collins", END))
+        budget_outlook.report(demo.books("rhea.collins", END))
 
 
 def test_budgets_of_a_month_at_risk_first(demo: Assistant) -> None:
-    found, notes = forecasts.budgets_of(demo.books(None, END), None)
+    found, notes = budget_outlook.budgets_of(demo.books(None, END), None)
     states = [s.state for s in found]
     assert states == sorted(states, key=["over", "will exceed", "at risk", "unknown", "on track"].index)
     total = next(s for s in found if s.budget.dimension == "total")
     assert total.projected
     assert total.budget.amount > 1_000_000
     assert any("other currencies" in note for note in notes)
-    over, _ = forecasts.budgets_of(demo.books(None, END), date(2026, 9, 1))
+    over, _ = budget_outlook.budgets_of(demo.books(None, END), date(2026, 9, 1))
     assert all(s.projected == s.used and s.low is None for s in over)
 
 
@@ -215,3 +240,71 @@ def test_days_that_are_missing_lately_are_no_zeros_and_no_crash() -> None:
     daily = forecast.series_of(start, last, amounts, {}, frozenset(amounts))
     with pytest.raises(Refused, match="Of the last 56 days only 11 are loaded"):
         forecast.forecast(daily, date(2026, 4, 1), date(2026, 6, 1))
+
+
+def sums(check: Any, column: str, start: date, end: date) -> Decimal:
+    text = f"SELECT sum({column}) FROM token_usage WHERE usage_date >= DATE '{start}' AND usage_date < DATE '{end}'"
+    return Decimal(check(text)[1][0][0])
+
+
+def test_a_rate_is_forecast_as_its_parts_and_its_band_is_what_it_missed_by(
+    demo: Assistant, check_for: CheckFor
+) -> None:
+    check, today = check_for("demo"), date(2026, 10, 15)
+    found = {
+        what: demo.ask(Question(f"forecast {what} for this month", today=today))
+        for what in ("token cost", "tokens", "the cost per million tokens")
+    }
+    cost, tokens, rate = (dict(zip([c.name for c in a.columns], a.rows[0], strict=True)) for a in found.values())
+    assert rate["forecast"] == pytest.approx(1_000_000 * cost["forecast"] / tokens["forecast"])
+    so_far = 1_000_000 * sums(check, "cost_usd", date(2026, 10, 1), today)
+    so_far /= sums(check, "input_tokens + output_tokens", date(2026, 10, 1), today)
+    assert rate["so_far"] == pytest.approx(so_far, rel=Decimal("1e-6"))
+    assert rate["low"] < rate["forecast"] < rate["high"]
+    assert any("with 17 days to go" in note for note in found["the cost per million tokens"].assumptions)
+
+
+def test_how_good_a_forecast_was_is_a_follow_up_with_every_earlier_try(demo: Assistant, check_for: CheckFor) -> None:
+    asked = [
+        demo.ask(Question(q, thread="record", today=date(2026, 10, 15)))
+        for q in ("forecast token cost for this month", "how good was this forecast?", "only Claims", "and by team?")
+    ]
+    assert [a.plan.analysis for a in asked if a.plan] == ["forecast", "forecast_record", "forecast_record", "forecast"]
+    names = [c.name for c in asked[1].columns]
+    rows = [dict(zip(names, row, strict=True)) for row in asked[1].rows]
+    assert len(rows) >= 10
+    for row in rows[-3:]:
+        end = (row["start"] + timedelta(days=32)).replace(day=1)
+        assert (end - row["as_of"]).days == 18  # 17 days to go
+        assert row["actual"] == pytest.approx(
+            sums(check_for("demo"), "cost_usd", row["start"], end), rel=Decimal("1e-6")
+        )
+        assert row["error"] == pytest.approx(100 * (row["forecast"] / row["actual"] - 1), abs=Decimal("0.01"))
+    whole = sum(row["actual"] for row in rows)
+    missed = 100 * sum(abs(row["forecast"] - row["actual"]) for row in rows) / whole
+    assert f"On average it was {missed:.1f}% off" in asked[1].answer
+
+
+def test_a_fiscal_year_ends_when_the_company_says(warehouse_of: WarehouseOf, tmp_path: Path) -> None:
+    schemas = tmp_path / "schemas"
+    shutil.copytree(Config().schemas, schemas)
+    words = (schemas / "vocabulary.yaml").read_text(encoding="utf-8")
+    (schemas / "vocabulary.yaml").write_text(words.replace("fiscal_year_starts: 1", "fiscal_year_starts: 4"))
+    assistant = Assistant(Config(warehouse=warehouse_of("demo"), schemas=schemas, ledger=tmp_path / "ledger.sqlite"))
+    answer = assistant.ask(Question("forecast for this fiscal year", today=date(2026, 10, 15)))
+    assert answer.plan
+    assert answer.plan.period
+    assert (answer.plan.period.start, answer.plan.period.end) == (date(2026, 4, 1), date(2027, 4, 1))
+    assert answer.chart
+    assert (answer.chart.labels[0], answer.chart.labels[-1]) == ("2026-04-01", "2027-03-31")
+
+
+def test_a_years_budget_is_the_sum_of_its_months(demo: Assistant, check_for: CheckFor) -> None:
+    answer = demo.ask(Question("will we exceed the annual budget", today=date(2026, 10, 15)))
+    ((planned,),) = check_for("demo")(
+        "SELECT sum(amount_usd) FROM budgets WHERE year(month) = 2026 AND dimension = 'total'"
+    )[1]
+    names = [c.name for c in answer.columns]
+    (total,) = [row for row in answer.rows if row[names.index("dimension")] == "total"]
+    assert total[names.index("budget")] == planned
+    assert answer.answer.startswith("The total budget: on track")

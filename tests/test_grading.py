@@ -248,7 +248,8 @@ def test_askcost_behind_a_command_scores_like_askcost(warehouse_of: WarehouseOf,
     (companies / "ai_examples.duckdb").write_bytes(warehouse_of("ai_examples").read_bytes())
     items = evaluation.read(QUESTIONS / "ai_examples.jsonl")
     file = tmp_path / "q.jsonl"
-    file.write_text("".join(json.dumps(item) + "\n" for item in [*items[:2], items[-1]]))
+    scene = {**items[0], "expect": "any", "id": "scene"}
+    file.write_text("".join(json.dumps(item) + "\n" for item in [scene, *items[:2], items[-1]]))
     ask = f"{sys.executable} -m assistant.surfaces.cli.main ask {{question}} --json --today={{today}}"
     adapter = f"{ask} --user={{user}} --thread={{thread}} --warehouse={{warehouse}}"
     score = ["eval", str(file), "--companies", str(companies), "--json"]
@@ -258,6 +259,7 @@ def test_askcost_behind_a_command_scores_like_askcost(warehouse_of: WarehouseOf,
     )
     told = ("questions", "accuracy_percent", "coverage_percent", "wrong_numbers", "asked_back", "misses")
     assert {k: own[k] for k in told} == {k: other[k] for k in told}
+    assert own["questions"] == 3
     assert own["accuracy_percent"] > 0
     assert wrong["accuracy_percent"] == 0
 

@@ -16,6 +16,7 @@ from assistant.analysis import tie_out
 from assistant.analysis.report import Report
 from assistant.assistant import Assistant
 from assistant.config import Config
+from assistant.desk import briefing
 from assistant.desk.desk import Desk
 from assistant.desk.replay import replay
 from assistant.errors import Refused
@@ -238,7 +239,18 @@ def test_invoices_tie_out_to_the_cent(company: Assistant) -> None:
         "INV-2": (None, "no charges loaded"),
     }
     invoices(company, "INV-1,USD,126.37")
-    assert states(tie_out.report(company.books(None))) == {"INV-1": (Decimal("-0.01"), "off")}
+    assert states(tie_out.report(company.books(None))) == {"INV-1": (Decimal("-0.01"), "within tolerance")}
+    invoices(company, "INV-1,USD,125.35")
+    assert states(tie_out.report(company.books(None))) == {"INV-1": (Decimal("1.01"), "off")}
+
+
+@pytest.mark.parametrize(
+    ("currency", "rows", "tolerance"),
+    [("USD", 4, "1.00"), ("EUR", 1_000_000, "5.00"), ("JPY", 4, "100"), ("KWD", 160_000, "0.200")],
+)
+def test_the_tolerance_is_that_of_focus(currency: str, rows: int, tolerance: str) -> None:
+    line = tie_out.Line("I", currency, None, None, Decimal(0), Decimal(0), rows=rows)
+    assert line.tolerance == Decimal(tolerance)
 
 
 def test_what_is_off_is_named(company: Assistant) -> None:
@@ -279,3 +291,41 @@ def test_invoices_are_closed_to_whoever_sees_a_part(company: Assistant) -> None:
     invoices(company, "INV-1,USD,126.36")
     with pytest.raises(Refused, match="not open to you"):
         tie_out.report(company.books("zoe"))
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ("does the bill tie out?", {"INV-1", "INV-9"}),
+        ("which invoices don't match?", {"INV-1", "INV-9"}),
+        ("tie out February 2026", {"INV-1"}),
+        ("do our invoices tie out in Q1 2026", {"INV-1"}),
+        ("do the invoices match last month?", {"INV-1"}),
+        ("reconcile the invoices of last quarter", set()),
+    ],
+)
+def test_tie_out_is_a_question(company: Assistant, question: str, found: set[str]) -> None:
+    rows = ("INV-1,USD,128.37,2026-02", "INV-9,USD,5.00,2025-11")
+    invoices(company, *rows, head="invoice_id,currency,amount,billing_period")
+    answer = company.ask(Question(question, today=TODAY))
+    assert answer.status == ("answered" if found else "refused"), answer
+    assert {row[0] for row in answer.rows} == found
+    if found:
+        assert "by -$2.01" in answer.answer
+
+
+@pytest.mark.parametrize("question", ["tie out by team", "does AWS tie out", "tie out the top 5 invoices"])
+def test_tie_out_asks_about_what_it_can_not_do(company: Assistant, question: str) -> None:
+    invoices(company, "INV-1,USD,126.37")
+    assert company.ask(Question(question, today=TODAY)).status in ("clarify", "refused")
+
+
+def test_what_is_off_stands_in_the_briefing(company: Assistant) -> None:
+    def line(user: str | None) -> str:
+        found = briefing.lines(Desk(company, TODAY), user)
+        return next((one.text for one in found if one.title == "Invoices"), "")
+
+    assert line(None) == ""
+    invoices(company, "INV-1,USD,120.00", "INV-2,USD,3.00")
+    assert "0 of 2 invoices tie out to the cent; 2 are off, most of all INV-1, by $6.36." in line("ada")
+    assert line("zoe") == ""

@@ -178,6 +178,17 @@ async def test_thousands_of_rows_are_cut_and_the_file_has_them_all(once: Once, t
 
 
 @scenario
+async def test_a_receipt_shows_the_record_and_the_answer_run_again(once: Once, tmp_path: Path) -> None:
+    async with office(small(once), tmp_path) as there:
+        message = await there.ask(ADA, "cost by team last month", "C3")
+        await there.click(ADA, message, message.button("Receipt"))
+        (view,) = await there.slack.until(lambda: [v for v in there.slack.modals.values() if len(v["blocks"]) > 1])
+        said = json.dumps(view, ensure_ascii=False)
+        assert "Question: cost by team last month" in said
+        assert "Run again: The data is the same, and so is the answer" in said
+
+
+@scenario
 async def test_names_from_the_data_stay_text(once: Once, tmp_path: Path) -> None:
     async with office(large(once), tmp_path) as there:
         for text in ("cost by team on 2025-12-20", "cost by team and service on 2025-12-20"):
@@ -268,9 +279,7 @@ async def test_feedback_is_kept(once: Once, tmp_path: Path) -> None:
 # --- what the documentation shows ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", ["slack-answer.json", "slack-clarify.json", "slack-alert.json", "slack-anomalies.json"]
-)
+@pytest.mark.parametrize("name", ["answer", "clarify", "alert", "anomalies"])
 def test_the_examples_in_docs_are_blocks_that_slack_takes(name: str) -> None:
     content = json.loads((DOCS / f"slack-{name}.json").read_text(encoding="utf-8"))
     validate(content["blocks"], 50)

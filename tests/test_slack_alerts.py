@@ -7,9 +7,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+import web_company
 from conftest import Once
 from slack_office import ADA, BEN, BENS, COMMON, CYD, MALLORY, Office, odd, office, scenario, small
 from slack_server import Message
+
+from assistant.assistant import Assistant
+from assistant.config import Config
+from assistant.desk import incidents
+from assistant.desk.desk import Desk
+from assistant.errors import Refused
 
 WORDS = "tell me when cost passes 100 dollars a month"  # all readers of C1 see 168.56 of last month
 
@@ -162,3 +170,18 @@ async def test_an_alert_of_an_anomaly_has_buttons_that_decide_it(once: Once, tmp
         await there.click(BEN, alert, offered(alert, "incident_closed"))
         await there.slack.until(lambda: any("is closed" in m.words for m in there.slack.said(f"D{BEN}")))
         assert "· closed" in (await there.write(BEN, "anomalies this month")).words
+
+
+def test_readers_who_see_different_things_share_no_incidents(once: Once, tmp_path: Path) -> None:
+    """Both views are of several readers, with the same role and the same note."""
+    assistant = Assistant(Config(warehouse=odd(once), ledger=tmp_path / "ledger.sqlite"))
+    desk, both, three = Desk(assistant, web_company.TODAY), ("ada", "ben"), ("ada", "ben", "cyd")
+    [found] = incidents.of(desk.ask("anomalies this month", "ada", None, both), desk, "ada", both)
+    assert incidents.of(desk.ask("anomalies this month", "cyd", None, three), desk, "cyd", three) == []
+    for readers in (three, ()):
+        with pytest.raises(Refused, match="There is no incident"):
+            incidents.decide(desk, found.id, "closed", "cyd", readers=readers)
+    with pytest.raises(Refused, match="a day to come"):
+        incidents.decide(desk, found.id, "snoozed", "ben", web_company.TODAY, both)
+    assert incidents.decide(desk, found.id, "closed", "ben", readers=both) == f"Incident {found.id} is closed."
+    assistant.close()

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from conftest import AssistantFor, CheckFor
 
 from assistant import verifying
-from assistant.config import ROOT
+from assistant.assistant import Assistant
+from assistant.config import ROOT, Config
 from assistant.errors import Refused, SchemaError
+from assistant.ledger.saved import Entry, Saved
 from assistant.semantics import verified
+from assistant.surfaces.cli.main import main
 from assistant.values import Question
+from assistant.warehouse.load import load
 
 TODAY = date(2026, 3, 19)
 
@@ -134,3 +142,141 @@ def test_only_those_whose_role_verifies_save_and_only_their_own_answers(assistan
                 verifying.save(assistant, answer.answer_id, FIXED, user, TODAY)
     with pytest.raises(Refused, match="your own"):
         verifying.save(assistant, assistant.ask(replace(ASKED, user="noor")).answer_id, FIXED, None, TODAY)
+
+
+# --- by meaning, for as long as they hold ---------------------------------------------------------
+
+OF_AWS = (
+    "SELECT SUM(BilledCost) AS billed FROM cost_and_usage WHERE ServiceProviderName = 'AWS' "
+    "AND ChargePeriodStart >= DATE '2026-01-01' AND ChargePeriodStart < DATE '2026-02-01'"
+)
+VERIFIED_FOR = "cost of AWS in January 2026"
+
+
+@pytest.mark.parametrize(
+    ("question", "sql", "instead"),
+    [
+        ("What did AWS cost in Jan 2026?", OF_AWS, ()),
+        ("spend on AWS from 2026-01-01 to 2026-01-31", OF_AWS, ()),
+        (
+            "cost of Azure in December 2025",
+            OF_AWS.replace("'AWS'", "'Microsoft'").replace("2026-01", "2025-12").replace("2026-02", "2026-01"),
+            ("Microsoft in place of AWS", "Dec 2025 in place of Jan 2026"),
+        ),
+        ("AWS spend in Q4 2025", OF_AWS.replace("2026-01", "2025-10").replace("2026-02", "2026-01"), None),
+        ("cost of AWS", None, None),
+        ("cost of AWS by service in January 2026", None, None),
+        ("billed cost of AWS in January 2026", None, None),
+        ("cost of EC2 in January 2026", None, None),
+        ("cost of AWS and Azure in January 2026", None, None),
+        ("cost without AWS in January 2026", None, None),
+        ("cost of AWS in January 2026 compared to December 2025", None, None),
+    ],
+)
+def test_the_same_plan_gets_the_same_query_with_its_own_names_and_days(
+    assistant_for: AssistantFor, question: str, sql: str | None, instead: tuple[str, ...] | None
+) -> None:
+    assistant = assistant_for("tarnbrook")
+    first = assistant.ask(Question(VERIFIED_FOR, today=TODAY))
+    assert first.plan
+    verifying.save(assistant, first.answer_id, OF_AWS, None, TODAY)
+    answer = assistant.ask(Question(question, today=TODAY))
+    assert answer.understood.startswith("Verified query: ") is (sql is not None), answer.understood
+    if sql is not None:
+        assert answer.rows == assistant.run(sql)[1].rows
+        assert any("verified by local operator" in said for said in answer.assumptions)
+        if instead is not None:
+            assert answer.assumptions[1 : 1 + len(instead)] == instead
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        OF_AWS.replace("ServiceProviderName = 'AWS'", "ServiceProviderName = 'AWS' AND ServiceName <> 'AWS'"),
+        OF_AWS.replace("ServiceProviderName = 'AWS' AND", ""),
+        OF_AWS.replace("SUM(BilledCost)", "SUM(BilledCost) / 31"),
+        OF_AWS.replace("DATE '2026-02-01'", "DATE '2026-02-01' AND ChargePeriodEnd < DATE '2026-02-03'"),
+        OF_AWS.replace(" AND ChargePeriodStart < DATE '2026-02-01'", ""),
+    ],
+)
+def test_what_can_not_be_put_in_place_for_certain_is_planned(assistant_for: AssistantFor, sql: str) -> None:
+    assistant = assistant_for("tarnbrook")
+    first = assistant.ask(Question(VERIFIED_FOR, today=TODAY))
+    verifying.save(assistant, first.answer_id, sql, None, TODAY)
+    assert assistant.ask(Question("AWS cost in January 2026", today=TODAY)).understood.startswith("Verified")
+    assert assistant.ask(Question("cost of Azure in December 2025", today=TODAY)).plan is not None
+
+
+def test_a_follow_up_of_the_same_words_is_no_verified_question(assistant_for: AssistantFor) -> None:
+    assistant = assistant_for("tarnbrook")
+    first = assistant.ask(Question(VERIFIED_FOR, today=TODAY))
+    verifying.save(assistant, first.answer_id, OF_AWS, None, TODAY)
+    assistant.ask(Question("cost by team in January 2026", thread="u", today=TODAY))
+    assert assistant.ask(Question("and for AWS?", thread="u", today=TODAY)).plan
+    alone = assistant.ask(Question("what did AWS cost in January 2026", thread="u", today=TODAY))
+    assert alone.understood.startswith("Verified")
+
+
+def test_a_query_lapses_and_is_renewed_by_who_may(assistant_for: AssistantFor) -> None:
+    assistant = assistant_for("tarnbrook")
+    planned = assistant.ask(ASKED)
+    verifying.save(assistant, planned.answer_id, FIXED, None, TODAY, until=date(2026, 3, 31))
+    assert "until 2026-03-31" in assistant.ask(ASKED).assumptions[0]
+    late = assistant.ask(replace(ASKED, today=date(2026, 4, 1)))
+    assert late.plan
+    assert any("lapsed on 2026-03-31" in said for said in late.assumptions)
+    executive = next(str(u["user"]) for u in assistant.warehouse.catalog.small["users"] if u["role"] == "executive")
+    with pytest.raises(Refused, match="role"):
+        verifying.renew(assistant, ASKED.text, executive, date(2027, 1, 1))
+    verifying.renew(assistant, ASKED.text, None, date(2027, 1, 1), "noor")
+    again = assistant.ask(replace(ASKED, today=date(2026, 4, 1)))
+    assert "noor answers for it" in again.assumptions[0]
+    with pytest.raises(Refused, match="No query is saved"):
+        verifying.renew(assistant, "cost of nothing", None, date(2027, 1, 1))
+
+
+def test_queries_are_tested_on_every_load(assistant_for: AssistantFor, tmp_path: Path) -> None:
+    warehouse = tmp_path / "w.duckdb"
+    bill = Path(__file__).parent / "data" / "small_bill.csv"
+    load([str(bill)], warehouse)
+    assistant = Assistant(Config(warehouse=warehouse))
+    given = assistant.ask(Question("billed cost by team in March 2025", today=date(2025, 4, 10)))
+    lines = bill.read_text(encoding="utf-8").splitlines()
+    more = [f"{lines[0]},x_Gone", *(f"{line},one" for line in lines[1:])]
+    (tmp_path / "more.csv").write_text("\n".join(more) + "\n", encoding="utf-8")
+    load([str(tmp_path / "more.csv")], warehouse, replace=True)
+    statement, day = "SELECT x_Gone, 1 AS one FROM cost_and_usage", date(2025, 4, 10)
+    verifying.save(assistant, given.answer_id, statement, None, day, until=date(9999, 1, 1))
+    assistant.close()
+
+    def askcost(*args: str) -> Result:
+        return CliRunner().invoke(main, [*args, "--warehouse", str(warehouse)])
+
+    assert askcost("verified", "test").exit_code == 0
+    warehouse.unlink()
+    done = askcost("load", str(bill))
+    assert done.exit_code == 0, done.output
+    assert "billed cost by team in March 2025” does not hold, tell local operator" in done.stderr
+    assert askcost("verified", "test").exit_code == 1
+    [own] = [o for o in json.loads(askcost("verified", "--json").stdout)["verified"] if o["owner"] != "askcost"]
+    assert "x_Gone" in own["problem"]
+    assert askcost("verified", "withdraw", own["name"]).exit_code == 0
+    assert askcost("verified", "test").exit_code == 0
+
+
+def test_a_file_from_before_queries_lapsed_is_read_and_written(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            'CREATE TABLE verified (words TEXT, question TEXT, sql TEXT, "by" TEXT, at TEXT, answer_id TEXT)'
+        )
+        connection.execute(
+            "INSERT INTO verified VALUES ('cost now', 'Cost now?', 'SELECT 1', 'ana', '2026-01-02', NULL)"
+        )
+        connection.commit()
+    saved = Saved(path)
+    assert saved.find(("cost", "now")) == Entry("Cost now?", "SELECT 1", "ana", "2026-01-02")
+    saved.save(("cost", "now"), "Cost now?", "SELECT 2", "bo", None, "2027-01-01")
+    found = saved.find(("cost", "now"))
+    assert found is not None
+    assert (found.sql, found.until, found.owner) == ("SELECT 2", "2027-01-01", "bo")

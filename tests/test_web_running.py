@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import web_company
@@ -47,6 +48,7 @@ async def until(true: Callable[[], Any], seconds: float = 20) -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     warehouse = web_company.build(tmp_path_factory.mktemp("running") / "costs.duckdb")
     settings = {"ASKCOST_WEB_SIGN_IN": "header", "ASKCOST_WEB_PROXY_SECRET": SECRET, "ASKCOST_WEB_LOG": "json"}
+    settings["ASKCOST_ALERTS_SLACK"] = '{"#finance": "http://127.0.0.1:9/hook"}'
     server = Server(warehouse, **settings)
     yield server
     server.stop()
@@ -90,7 +92,11 @@ def test_whom_the_proxy_names_sees_what_they_may_and_nobody_elses(server: Server
             assert len((await ada.panel())["rows"]) == len(web_company.PROVIDERS)
             assert [row[0] for row in (await ben.panel())["rows"]] == ["Cumulus"]
             assert (await ben.get(f"/answers/{ada.panels[-1]}"))[0] == 404
-            assert (await ben.get(f"/answers/{ada.panels[-1]}/audit"))[0] == 404
+            for own in ("audit", "replay"):
+                assert (await ben.get(f"/answers/{ada.panels[-1]}/{own}"))[0] == 404
+            status, again = await ben.get(f"/answers/{ben.panels[-1]}/replay")
+            assert status == 200
+            assert "The data is the same, and so is the answer: 1 row" in str(again)
             with pytest.raises(Exception, match="failed to connect"):
                 await ChatClient(server.url, by_proxy("ben"), ada.thread).__aenter__()
 
@@ -98,6 +104,38 @@ def test_whom_the_proxy_names_sees_what_they_may_and_nobody_elses(server: Server
 
 
 # --- the API beside the chat ---------------------------------------------------------------------
+
+
+def test_alerts_are_seen_and_handled_by_their_owner_alone(server: Server) -> None:
+    words = "tell me when cost passes 300 dollars a month, to #finance"
+
+    async def scene() -> None:
+        async with (
+            ChatClient(server.url, by_proxy("ada")) as ada,
+            ChatClient(server.url, by_proxy("ben")) as ben,
+        ):
+            drafts = []
+            for tab in (ada, ben):
+                await tab.ask(words)
+                drafts.append((await tab.get(f"/alerts/draft?words={quote(words)}"))[1])
+            assert ["$652.86" in str(one["sent"]) for one in drafts] == [True, False]
+            assert "provider = Cumulus" not in str(drafts[0])
+            await ada.act("keep_alert", words=words, seal=drafts[1]["seal"])  # Ben's draft is not hers
+            assert (await ada.get("/alerts"))[1] == []
+            await ada.act("keep_alert", words=words, seal=drafts[0]["seal"])
+            [kept] = (await ada.get("/alerts"))[1]
+            assert (await ben.get("/alerts"))[1] == []
+            await ben.act("decide_alert", id=kept["id"], what="remove")
+            await until(lambda: any("no such alert of yours" in one for one in ben.said()))
+            await ada.act("decide_alert", id=kept["id"], what="mute", until="2026-03-13")
+            assert (await ada.get("/alerts"))[1][0]["muted"] == "until Fri 13 Mar 2026"
+            await ada.act("decide_alert", id=kept["id"], what="remove")
+            assert (await ada.get("/alerts"))[1] == []
+
+    asyncio.run(scene())
+    for path in ("/alerts", f"/alerts/draft?words={quote(words)}"):
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            server.read(path)
 
 
 def test_programs_ask_beside_the_chat_by_token_alone(server: Server) -> None:

@@ -20,10 +20,11 @@ from assistant.analysis.books import Books
 from assistant.analysis.items import Basis
 from assistant.analysis.report import Report
 from assistant.assistant import Assistant
+from assistant.desk import changes
 from assistant.errors import Clarify, Refused
 from assistant.finops import variance
 from assistant.telling import numbers
-from assistant.telling.chart import MOST_STEPS, draw
+from assistant.telling.chart import MOST_STEPS
 from assistant.telling.understood import understood
 from assistant.values import Filter, Grain, Period, QueryPlan, Question
 
@@ -318,12 +319,13 @@ def test_prices_that_are_hidden_are_not_used(books: Books) -> None:
 @pytest.mark.parametrize(
     ("about", "error", "says"),
     [
-        (plan("discount_rate"), Refused, "is no sum"),
+        (plan("newest_day"), Refused, "can't take the change"),
         (plan().model_copy(update={"comparison": None}), Refused, "two periods"),
         (plan().model_copy(update={"metrics": ("effective_cost", "billed_cost")}), Clarify, "which one"),
         (plan(before=month(2024, 1)), Refused, "loaded from"),
         (plan(filters=(Filter(dimension="provider", values=("Nobody",)),)), Refused, "Nothing of that"),
-        (plan("gpu_energy", dataset="gpu_hours"), Refused, "can't take the change"),
+        (plan("used_percent", dataset="budget_lines"), Refused, "ask why the cost"),
+        (plan("cache_hit_rate", month(2020, 1), dataset="token_usage"), Refused, "loaded from"),
     ],
 )
 def test_what_is_no_sum_of_causes_is_refused(about: QueryPlan, error: type[Exception], says: str, books: Books) -> None:
@@ -366,10 +368,19 @@ def test_why_is_asked_in_many_ways(question: str, before: date, tarnbrook: Assis
 
 def test_follow_ups_keep_the_bridge(tarnbrook: Assistant) -> None:
     answers = [ask(tarnbrook, q, "why-thread") for q in ("cost in February", "why?", "only AWS", "rate or usage?")]
-    assert [a.plan.analysis for a in answers] == [None, "why", "why", "why"]
-    assert answers[2].rows == answers[3].rows
+    assert [a.plan.analysis for a in answers] == [None, "why", "why", "why_rates"]
     assert [f.values for f in answers[3].plan.filters] == [("AWS",)]
-    assert ask(tarnbrook, "who owns that?", "why-thread").rows == answers[3].rows
+    assert answers[3].answer.startswith("Usage more than prices: usage +$")
+    owners = ask(tarnbrook, "who owns that?", "why-thread")
+    assert owners.plan.analysis == "why_owners"
+    assert owners.answer.startswith("By squad: ")
+    for answer in (*answers[2:], owners):
+        first, *steps, last = (row[1] for row in answer.rows)
+        assert first + sum(steps, Decimal(0)) == last
+        assert (first, last) == (answers[2].rows[0][1], answers[2].rows[-1][1])
+    teams = ask(tarnbrook, "and by squad?", "why-thread")
+    assert (teams.plan.analysis, teams.plan.dimensions) == ("why", ("squad",))
+    assert [row[:2] for row in teams.rows] == [row[:2] for row in owners.rows]
     resources = ask(tarnbrook, "show the resources", "why-thread")
     assert (resources.plan.dimensions, resources.plan.comparison) == (("resource",), answers[3].plan.comparison)
 
@@ -380,9 +391,18 @@ def _heights(values: Sequence[Any]) -> Decimal:
 
 def test_the_chart_is_a_waterfall_from_before_to_after(tarnbrook: Assistant) -> None:
     answer = ask(tarnbrook, "why did cost go down in February?")
-    chart = draw(answer.columns, answer.rows, answer.plan, True, "Effective cost")
+    chart = answer.chart
     assert chart is not None
     assert (chart.kind, chart.unit, chart.labels[0], chart.labels[-1]) == ("waterfall", "USD", "Jan 2026", "Feb 2026")
     (series,) = chart.series
     assert _heights(series.values) == series.values[-1]
     assert len(answer.rows) <= len(chart.labels) or len(chart.labels) == MOST_STEPS + 3
+
+
+def test_a_bridge_offers_its_own_follow_ups(tarnbrook: Assistant) -> None:
+    answer = ask(tarnbrook, "why did cost go down in February?")
+    offered = changes.follow_ups(answer.plan, tarnbrook.warehouse.model)
+    assert [one.label for one in offered[:2]] == ["Rate or usage?", "Who owns that?"]
+    assert [one.plan.analysis for one in offered[:2]] == ["why_rates", "why_owners"]
+    plain = answer.plan.model_copy(update={"analysis": None})
+    assert changes.follow_ups(plain, tarnbrook.warehouse.model)[0].label == "Why did it change?"

@@ -13,19 +13,26 @@ from assistant.values import QueryPlan
 ANALYSES = {
     "allowances": ("allowances", "answer"),
     "anomalies": ("anomalies", "answer"),
-    "budget_outlook": ("forecasts", "answer_budgets"),
+    "anomaly_owners": ("anomalies", "answer_owners"),
+    "anomaly_since": ("anomalies", "answer_since"),
+    "budget_outlook": ("budget_outlook", "answer"),
+    "budget_year": ("budget_outlook", "answer"),
     "break_even": ("own_gpus", "answer"),
     "carbon": ("carbon", "answer"),
     "chargeback": ("chargeback", "answer"),
     "estimate": ("estimates", "answer"),
     "forecast": ("forecasts", "answer"),
+    "forecast_record": ("forecasts", "answer_record"),
     "sci": ("carbon", "answer_sci"),
+    "tie_out": ("tie_out", "answer"),
     "token_kinds": ("token_kinds", "answer"),
     "training_runs": ("training_runs", "answer"),
     "unit_cost_change": ("unit_costs", "answer"),
     "waste": ("token_habits", "answer"),
     "what_if": ("token_habits", "answer_what_if"),
     "why": ("why", "answer"),
+    "why_owners": ("why", "answer_owners"),
+    "why_rates": ("why", "answer_rates"),
 }
 
 

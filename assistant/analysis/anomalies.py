@@ -6,11 +6,13 @@ Scanning stands in analysis/scanning. An incident that two series saw is told on
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from statistics import median
 from typing import Any
 
+from assistant.analysis import outlook_chart
 from assistant.analysis.books import Books
 from assistant.analysis.report import Report, dimension, metric, time
 from assistant.analysis.scanning import Settings, named, scan, scope, settings
@@ -19,7 +21,9 @@ from assistant.finops.incidents import Node
 from assistant.ledger.incidents import Decision, Incidents, What, now
 from assistant.semantics import calendar
 from assistant.telling.figures import currency_of, figure, quantity
-from assistant.values import Filter, Period, QueryPlan
+from assistant.values import Filter, Grain, Period, QueryPlan
+
+MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,12 @@ def told(books: Books, store: Incidents, since: date | None = None, until: date 
         for other in found
         if names.get(one.body["series"]) == other.body["series"] and _same(one.body, other.body)
     }
-    return sorted((o for o in found if id(o) not in twice), key=lambda o: (o.body["unit"], -abs(o.excess)))
+    return sorted((o for o in found if id(o) not in twice), key=_rank)
+
+
+def _rank(one: Told) -> tuple[bool, str, float]:
+    """Money before hours; the largest first in each currency."""
+    return currency_of(one.body["unit"]) is None, one.body["unit"], -abs(one.excess)
 
 
 def _touched(body: Mapping[str, Any], one: Filter, books: Books) -> bool:
@@ -129,9 +138,9 @@ def report(
         for o in shown
     )  # fmt: skip
     wide = frozenset({"days", "series", "found", "until", "note"} - ({"note", "until"} if everything else set()))
-    return Report(
-        columns, rows, _sentences(shown, found), tuple(notes), wide, {"incidents": [_whole(o) for o in shown]}
-    )
+    whole = {"incidents": [_whole(o) for o in shown]}
+    chart = outlook_chart.of_incident(shown[0].body, shown[0].where) if shown else None
+    return Report(columns, rows, _sentences(shown, found), tuple(notes), wide, whole, chart)
 
 
 def _money(value: float) -> Decimal:
@@ -164,7 +173,75 @@ def _written(amount: Decimal, unit: str) -> str:
 
 def answer(plan: QueryPlan, books: Books) -> Report:
     """The incidents of a plan's period and filters. Raises Refused."""
+    report = _of(plan, books)
+    if not report.rows and plan.period is not None and plan.period.days == 1:
+        told = (*report.sentences, *_usual_day(plan, books))
+        return replace(report, sentences=("Nothing out of the ordinary was found on that day.", *told[1:]))
+    return report
+
+
+def answer_owners(plan: QueryPlan, books: Books) -> Report:
+    """Whose the incidents are; those that nobody is named for."""
+    report = _of(plan, books)
+    bodies = report.extra["incidents"]
+    if not bodies:
+        return report
+    named = [f"{one['where']}: {one['owner']}" for one in bodies if one["owner"]][:MOST_NAMED]
+    nobody = [one["where"] for one in bodies if not one["owner"]]
+    said = [f"{'; '.join(named)}."] if named else []
+    if nobody:
+        said.append(f"Nobody is named for {'; '.join(nobody[:MOST_NAMED])}: the charges have no team.")
+    return replace(report, sentences=tuple(said))
+
+
+def answer_since(plan: QueryPlan, books: Books) -> Report:
+    """Since when, until when, and whether it goes on."""
+    report = _of(plan, books)
+    said = []
+    for one in report.extra["incidents"][:MOST_NAMED]:
+        first, last = (date.fromisoformat(one[name]) for name in ("start", "last"))
+        until = "and goes on" if one["ongoing"] else f"until {_day(last)}"
+        days = f"{one['days']} day{'' if one['days'] == 1 else 's'}"
+        said.append(f"{one['where']}: since {_day(first)} {until}, {days}.")
+    return replace(report, sentences=tuple(said)) if said else report
+
+
+def _of(plan: QueryPlan, books: Books) -> Report:
     if books.ledger is None:
         raise Refused("Anomalies are kept in the ledger, and there is none here.")
     start, end = (plan.period.start, plan.period.end) if plan.period else (None, None)
     return report(books, Incidents(books.ledger), start, end, plan.filters, everything=True)
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
+
+
+def _usual_day(plan: QueryPlan, books: Books) -> list[str]:
+    """What the day cost beside the same weekday before, of what follows use; nothing where that is not loaded."""
+    its = settings(books.schemas)
+    series = next((s for s in its.series if s.dataset == plan.dataset), None)
+    assert plan.period is not None
+    if series is None or plan.dataset not in books.access.tables:
+        return []
+    own = books.house.model.dimensions[series.dataset]
+    filters = (*(f for f in series.filters if f.dimension in own), *plan.filters)
+    start = plan.period.start - timedelta(weeks=its.rules.weeks)
+    span = Period(start=start, end=plan.period.end)
+    asked = QueryPlan(dataset=series.dataset, metrics=(series.metric,), grain=Grain.DAY, filters=filters, period=span)
+    names = books.columns(asked)
+    amounts: dict[str, dict[date, Decimal]] = {}
+    for row in books.plan(asked):
+        held = dict(zip(names, row, strict=True))
+        unit = str(held.get("currency") or (books.house.catalog.currencies or ("USD",))[0])
+        amounts.setdefault(unit, {})[held["day"]] = Decimal(str(held[series.metric] or 0))
+    said = []
+    for unit, days in amounts.items():
+        before = [
+            days[d] for n in range(1, its.rules.weeks + 1) if (d := plan.period.start - timedelta(weeks=n)) in days
+        ]
+        if before and plan.period.start in days:
+            usual = _written(Decimal(median(before)), unit)
+            what = f"What follows use was {_written(days[plan.period.start], unit)}"
+            said.append(f"{what}; the median of the {len(before)} {plan.period.start:%A}s before is {usual}.")
+    return said

@@ -1,70 +1,86 @@
-"""Forecasts of a month, quarter or year for any filter, and budgets against them. Formulas: finops/forecast, budgets.
+"""Forecasts of a month, quarter or year for any filter, of amounts and of rates, and how good they were before.
 
 Which charges follow use and which the calendar is said by the filters of the first series in schemas/anomalies.yaml
-that is of the same dataset. Currencies are forecast apart.
+that is of the same dataset. Currencies are forecast apart. Formulas: finops/forecast and ratio_forecast.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from dateutil.relativedelta import relativedelta
 
-from assistant.analysis import scanning
+from assistant.analysis import outlook_chart, portions, scanning
 from assistant.analysis.books import COSTS, Books, text
 from assistant.analysis.report import Report, dimension, metric, time
 from assistant.errors import Clarify, Refused
-from assistant.finops import budgets, forecast
-from assistant.finops.budgets import Budget, Status
-from assistant.finops.forecast import Daily, Forecast
+from assistant.finops import forecast, ratio_forecast
+from assistant.finops.forecast import Daily, Forecast, Try
 from assistant.semantics import calendar
+from assistant.semantics.model import Metric
+from assistant.sql import derived
 from assistant.sql.conditions import condition
-from assistant.telling.figures import figure
-from assistant.values import Filter, Grain, Period, QueryPlan
+from assistant.telling.figures import currency_of, figure
+from assistant.values import Chart, Filter, Grain, Period, QueryPlan
 
 # month, quarter, year; a last day; a half-open period
 Until = str | date | tuple[date, date]
+NEITHER = "Only amounts that add up by day, and rates of them, are forecast; {} is neither."
 MOST_SAID = 3
+LEAST_HISTORY = 55
+_DUCKDB = "duckdb"
 WIDE = frozenset({"days_to_go", "fees", "trend", "naive", "run_rate"})
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is forecast: a metric of a dataset, narrowed, and split by a dimension."""
+    """What is forecast: a metric of a dataset, narrowed, and split by a dimension. in_usd: charges converted."""
 
     dataset: str = COSTS
     metric: str = "effective_cost"
     filters: tuple[Filter, ...] = ()
     by: str | None = None
+    in_usd: bool = False
 
 
-def read(books: Books, subject: Subject) -> dict[tuple[str, str | None], Daily]:
-    """(unit, value of `by`) → its days up to the last complete one. Raises Refused and Clarify."""
+def read(books: Books, subject: Subject, expression: str | None = None) -> dict[tuple[str, str | None], Daily]:
+    """(unit, value of `by`) → its days up to the last complete one. Raises Refused and Clarify.
+
+    expression: SQL of another amount than the metric's, by currency.
+    """
     model = books.house.model
     dataset, measure = model.datasets[subject.dataset], model.metric(subject.metric)
-    if not measure.additive or dataset.grain != "day" or dataset.query is not None:
-        raise Refused(f"Only amounts that add up by day can be forecast; {measure.label} is not one.")
+    if (not measure.additive and expression is None) or dataset.grain != "day" or dataset.scoped or measure.fleet:
+        raise Refused(
+            f"Only amounts that add up by day, and rates of them, can be forecast; {measure.label} is neither."
+        )
     books.needs(*dataset.tables)
-    own, days = model.dimensions[subject.dataset], books.house.catalog.days[dataset.source]
+    own, days = model.dimensions[subject.dataset], books.house.catalog.days[dataset.loaded_from]
     last = min(days.last, books.today)
     its = scanning.settings(books.schemas)
     like = next((s for s in its.series if s.dataset == subject.dataset), None)
     used = [condition(own[f.dimension].expression, f).sql(dialect="duckdb") for f in (like.filters if like else ())
             if f.dimension in own]  # fmt: skip
     by = own[subject.by].expression if subject.by else "NULL"
-    unit = dataset.currency if measure.unit == "currency" and dataset.currency else text(measure.unit)
+    money = (expression or measure.unit == "currency") and dataset.currency
+    unit = text("USD") if subject.in_usd else dataset.currency if money else text(measure.unit)
     complete = scanning.named(books, like.complete_by, subject.dataset) if like and like.complete_by else None
     tests = [condition(own[f.dimension].expression, f).sql(dialect="duckdb") for f in subject.filters]
     tests.append(f"{dataset.time} < DATE '{last + timedelta(days=1)}'")
+    whole = Period(start=days.first, end=days.last + timedelta(days=1))
+    plan = QueryPlan(dataset=subject.dataset, metrics=(subject.metric,), period=whole)
+    query = derived.query(plan.model_copy(update={"period": None}), model, books.house.catalog)
+    source = derived.costs_in_usd(plan, model, books.house.catalog) if subject.in_usd else dataset.source
     rows = books.rows(
+        f"{f'WITH {dataset.source} AS ({query.sql(dialect=_DUCKDB)}) ' if query is not None else ''}"
         f"SELECT {unit} AS unit, {by} AS value, {own[complete].expression if complete else 'NULL'} AS source, "
         f"{' AND '.join(f'({u})' for u in used) or 'TRUE'} AS used, CAST({dataset.time} AS DATE) AS day, "
-        f"{measure.expression} AS amount, COUNT(*) AS charges "
-        f"FROM {dataset.source} WHERE {' AND '.join(f'({t})' for t in tests)} GROUP BY ALL"
+        f"{expression or measure.expression} AS amount, COUNT(*) AS charges "
+        f"FROM {source} WHERE {' AND '.join(f'({t})' for t in tests)} GROUP BY ALL"
     )
     if not rows:
         raise Refused(f"Nothing is loaded for that; {dataset.label} is loaded from {days.first} to {days.last}.")
@@ -118,14 +134,14 @@ def forecasts(
     books: Books, subject: Subject, untils: Sequence[Until]
 ) -> tuple[list[tuple[str, str | None, Forecast]], list[str]]:
     """(unit, value, forecast) for every end, and a note for each that can't be made. Raises Refused when none can."""
-    found, notes = [], []
-    for (unit, value), daily in sorted(read(books, subject).items(), key=lambda p: (p[0][0], str(p[0][1]))):
+    found, notes = [], list[str]()
+    for (unit, value), made in sorted(_series(books, subject, notes), key=lambda p: (p[0][0], str(p[0][1]))):
         for until in untils:
-            span = horizon(daily.last, until, books.fiscal)
+            span = horizon(made.daily.last, until, books.fiscal)
             try:
-                found.append((unit, value, forecast.forecast(daily, *span)))
-                if daily.start > span[0] and until != "month":
-                    notes.append(f"{unit}: the period from {span[0]} is loaded from {daily.start} on only.")
+                found.append((unit, value, made.forecast(*span)))
+                if made.daily.start > span[0] and until != "month":
+                    notes.append(f"{unit}: the period from {span[0]} is loaded from {made.daily.start} on only.")
             except Refused as error:
                 name = " · ".join(filter(None, (value, unit)))
                 notes.append(f"{name}: {error}")
@@ -135,6 +151,42 @@ def forecasts(
     order = {u: sum(f.expected for unit, v, f in found if (unit, v) == u) for u in {(u, v) for u, v, _ in found}}
     found.sort(key=lambda f: (known.index(f[0]) if f[0] in known else 0, f[0], -order[f[0], f[1]], f[2].end))
     return found, list(dict.fromkeys(notes))
+
+
+@dataclass(frozen=True)
+class Made:
+    """One series, or two of which the first is divided by the second."""
+
+    daily: Daily
+    below: Daily | None = None
+    scale: Decimal = Decimal(1)
+
+    def forecast(self, start: date, end: date) -> Forecast:
+        above = forecast.forecast(self.daily, start, end)
+        if self.below is None:
+            return above
+        return ratio_forecast.divide(above, forecast.forecast(self.below, start, end), self.scale)
+
+
+def _series(books: Books, subject: Subject, notes: list[str]) -> list[tuple[tuple[str, str | None], Made]]:
+    """What is forecast: an amount's days, or those of a ratio's two parts in the currency that has most of them."""
+    measure = books.house.model.metric(subject.metric)
+    if measure.additive:
+        return [(key, Made(daily)) for key, daily in read(books, subject).items()]
+    try:
+        of = portions.form(measure)
+    except Refused:
+        raise Refused(NEITHER.format(measure.label)) from None
+    above, below = (read(books, subject, tree.sql(dialect=_DUCKDB)) for tree in (of.numerator, of.denominator))
+    sizes = {key: abs(daily.total(daily.start, daily.last + timedelta(days=1))) for key, daily in below.items()}
+    most = max(sizes, key=lambda key: sizes[key])[0]
+    if len({unit for unit, _ in sizes}) > 1:
+        notes.append(f"Only charges in {most} are in this rate.")
+    return [
+        ((measure.unit, value), Made(daily, below[most, value], of.scale))
+        for (unit, value), daily in above.items()
+        if unit == most and (most, value) in below
+    ]
 
 
 def report(books: Books, subject: Subject, untils: Sequence[Until] = ("month", "quarter", "year")) -> Report:
@@ -161,20 +213,65 @@ def report(books: Books, subject: Subject, untils: Sequence[Until] = ("month", "
             {"unit": u, "value": v, **{k: x for k, x in asdict(f).items() if k not in ("notes",)}} for u, v, f in found
         ]
     }
-    said = tuple(_sentence(books.house.model.metric(subject.metric).label, *one) for one in found[:MOST_SAID])
-    return Report(columns, rows, said, tuple(notes), WIDE, extra)
+    measure = books.house.model.metric(subject.metric)
+    said = tuple(_sentence(measure, *one) for one in found[:MOST_SAID])
+    chart = None if subject.by or not measure.additive else _chart(books, subject, *found[0][::2])
+    return Report(columns, rows, said, tuple(notes), WIDE, extra, chart)
 
 
-def _sentence(label: str, unit: str, value: str | None, one: Forecast) -> str:
+def _chart(books: Books, subject: Subject, unit: str, one: Forecast) -> Chart:
+    label = books.house.model.metric(subject.metric).label
+    return outlook_chart.of_forecast(one, label[:1].upper() + label[1:], unit, _budget(books, subject, unit, one))
+
+
+def _budget(books: Books, subject: Subject, unit: str, one: Forecast) -> Decimal | None:
+    """The budget of the very thing that is forecast, when every month of the period has one."""
+    plain = subject.metric == "effective_cost" and unit == "USD" and "budgets" in books.access.tables
+    months = months_of(one.start, one.end)
+    if not plain or not months or len(subject.filters) > 1:
+        return None
+    listed = ", ".join(f"DATE '{month}'" for month in months)
+    rows = books.rows(
+        f"SELECT month, dimension, value, SUM(amount_usd) FROM budgets WHERE month IN ({listed}) GROUP BY ALL"
+    )
+    named = {month: Decimal(str(amount)) for month, name, value, amount in rows if _is_of(books, subject, name, value)}
+    return sum(named.values(), Decimal(0)) if len(named) == len(months) else None
+
+
+def _is_of(books: Books, subject: Subject, name: str, value: str | None) -> bool:
+    if not subject.filters:
+        return name.casefold() == "total"
+    [only] = subject.filters
+    if only.op != "in" or len(only.values) != 1 or name.casefold() == "total":
+        return False
+    return (books.dimension(name, "A budget"), value) == (only.dimension, only.values[0])
+
+
+def months_of(start: date, end: date) -> list[date]:
+    """The months of whole months; none of another period."""
+    if start.day != 1 or end.day != 1:
+        return []
+    found = []
+    while start < end:
+        found.append(start)
+        start += relativedelta(months=1)
+    return found
+
+
+def _sentence(measure: Metric, unit: str, value: str | None, one: Forecast) -> str:
+    label = measure.label
+
     def said(amount: Decimal) -> str:
-        return figure(amount, unit)
+        small = currency_of(unit) or not measure.additive or abs(amount) < 1000
+        return figure(amount if small else amount.to_integral_value(), unit)
 
     whose = f"{value}: {label}" if value else label[:1].upper() + label[1:]
     when = calendar.label(Period(start=one.start, end=one.end))
     band = ""
     if one.low is not None and one.high is not None:
         band = f", between {said(one.low)} and {said(one.high)} four times in five"
-    so_far = f"; {said(one.so_far)} of it up to {one.as_of.day} {one.as_of:%b %Y}" if one.as_of >= one.start else ""
+    of_it = " of it" if measure.additive else ""
+    so_far = f"; {said(one.so_far)}{of_it} up to {one.as_of.day} {one.as_of:%b %Y}" if one.as_of >= one.start else ""
     return f"{whose} for {when} is expected to be {said(one.expected)}{band}{so_far}."
 
 
@@ -187,8 +284,9 @@ def _records(found: Sequence[tuple[str, str | None, Forecast]], subject: Subject
             continue
         percent, held, months = record
         name = f"{value}, " if value else ""
+        togo = (one.end - one.as_of).days - 1
         notes.append(
-            f"{name}{one.end - timedelta(days=1)}, {unit}: with {len(one.days)} days to go, give or take two, this "
+            f"{name}{one.end - timedelta(days=1)}, {unit}: with {togo} days to go, give or take two, this "
             f"forecast was within {percent:.0f} % in {held} of {months} earlier periods."
         )
     return notes
@@ -196,98 +294,73 @@ def _records(found: Sequence[tuple[str, str | None, Forecast]], subject: Subject
 
 def answer(plan: QueryPlan, books: Books) -> Report:
     """The forecast of a plan's period, filters and dimension. Raises Refused and Clarify."""
-    if len(plan.dimensions) > 1:
-        raise Clarify("A forecast is split by one dimension at most. By which?", plan.dimensions)
-    by = plan.dimensions[0] if plan.dimensions else None
-    subject = Subject(plan.dataset, plan.metrics[0], plan.filters, by)
-    span = (plan.period.start, plan.period.end) if plan.period else None
+    subject, span = asked(plan, books)
     return report(books, subject, (span,) if span else ("month", "quarter", "year"))
 
 
-# --- budgets ---------------------------------------------------------------------------------------------------------
+def asked(plan: QueryPlan, books: Books) -> tuple[Subject, tuple[date, date] | None]:
+    """What a plan wants forecast, until when. Raises Clarify for two dimensions or two measures."""
+    if len(plan.dimensions) > 1:
+        raise Clarify("A forecast is split by one dimension at most. By which?", plan.dimensions)
+    if len(plan.metrics) > 1:
+        labels = tuple(books.house.model.metric(name).label for name in plan.metrics)
+        raise Clarify("The forecast of which one?", tuple(f"forecast of {label}" for label in labels))
+    by = plan.dimensions[0] if plan.dimensions else None
+    span = (plan.period.start, plan.period.end) if plan.period else None
+    return Subject(plan.dataset, plan.metrics[0], plan.filters, by), span
 
 
-def budgets_of(books: Books, month: date | None) -> tuple[list[Status], list[str]]:
-    """The budgets of a month, those at risk first. Default: the month of the newest day. Raises Refused."""
-    books.needs(COSTS, "budgets")
-    newest = min(books.house.catalog.days[COSTS].last, books.today)
-    start = month or newest.replace(day=1)
-    end = start + relativedelta(months=1)
-    rows = books.rows(f"SELECT dimension, value, amount_usd FROM budgets WHERE month = DATE '{start}'")
-    if not rows:
-        raise Refused(f"No budget is loaded for {start:%b %Y}.")
-    series: dict[str, dict[tuple[str, str | None], Daily]] = {}
-    found, notes = [], list[str]()
-    for name, value, amount in rows:
-        whole = str(name).casefold() == "total"
-        if name not in series:
-            by = None if whole else books.dimension(str(name), "A budget")
-            series[name] = read(books, Subject(by=by))
-        budget = Budget(str(name), None if whole else str(value), start, end, Decimal(str(amount)))
-        daily = series[name].get(("USD", budget.value))
-        if daily is None:
-            notes.append(f"{name} {value}: a budget, but no cost in USD.")
-            continue
-        found.append(_status(budget, daily))
-    if any(unit != "USD" for held in series.values() for unit, _ in held):
-        notes.append("Budgets are in USD: costs in other currencies are not in them.")
-    order = {"over": 0, "will exceed": 1, "at risk": 2, "unknown": 3, "on track": 4}
-    found.sort(key=lambda s: (order[s.state], -(s.over or Decimal(0)), s.budget.dimension, s.budget.value or ""))
-    return found, notes
-
-
-def _status(budget: Budget, daily: Daily) -> Status:
-    try:
-        made = None if daily.last >= budget.end - timedelta(days=1) else forecast.forecast(
-            daily, budget.start, budget.end, shifts=(0,))  # fmt: skip
-        return budgets.status(budget, daily, made)
-    except Refused as error:
-        return budgets.status(budget, daily, None, str(error))
-
-
-def answer_budgets(plan: QueryPlan, books: Books) -> Report:
-    """The outlook of a month's budgets: all of them, those of one dimension, or of some of its values."""
-
-    def meant(status: Status) -> bool:
-        whole = status.budget.value is None
-        name = "total" if whole else books.dimension(status.budget.dimension, "A budget")
-        named = all(f.dimension == name and status.budget.value in f.values for f in plan.filters)
-        return named and (not plan.dimensions or name in plan.dimensions)
-
-    if any(f.op != "in" for f in plan.filters):
-        raise Clarify("Budgets are kept for names, not for what is left without them. Whose budgets?")
-    return budget_report(books, books.one_month(plan.period), meant)
-
-
-def budget_report(
-    books: Books, month: date | None = None, meant: Callable[[Status], bool] = lambda status: True
-) -> Report:
-    """Used, pace, projected and run-out day of a month's budgets, and why some are at risk."""
-    every, notes = budgets_of(books, month)
-    found = [status for status in every if meant(status)]
-    if not found:
-        raise Refused("There is no such budget in that month.")
+def answer_record(plan: QueryPlan, books: Books) -> Report:
+    """How the same forecast did in earlier periods, with as many days to go. Raises Refused and Clarify."""
+    subject, span = asked(plan, books)
+    found, notes = forecasts(books, replace(subject, by=None), (span,) if span else ("month",))
+    unit, _, one = found[0]
+    togo = (one.end - one.as_of).days
+    step = one.end - one.start
+    tries = sorted((t for t in one.tries if _ends_like(t, togo, step)), key=lambda t: t.start)
+    if not tries:
+        raise Refused(
+            f"No earlier period can measure it: {LEAST_HISTORY} days must be loaded before the first of them."
+        )
     columns = (
-        dimension("dimension"), dimension("value"), metric("budget", "USD"), metric("used", "USD"),
-        metric("used_percent", "percent"), metric("pace", "ratio"), metric("projected", "USD"), metric("low", "USD"),
-        metric("high", "USD"), metric("over", "USD"), dimension("run_out"), dimension("state"), dimension("why"),
+        time("start"), time("as_of"), metric("forecast", unit), metric("actual", unit), metric("error", "percent"),
+        metric("naive", unit), metric("run_rate", unit),
     )  # fmt: skip
     rows = tuple(
         (
-            s.budget.dimension, s.budget.value, s.budget.amount, s.used, s.used_percent, s.pace, s.projected, s.low,
-            s.high, s.over, s.run_out, s.state, s.why,
+            t.start,
+            t.as_of,
+            _said(t.forecast),
+            _said(t.actual),
+            forecast.money(100 * t.error),
+            _said(t.naive),
+            _said(t.run_rate),
         )
-        for s in found
-    )  # fmt: skip
-    risky = [s for s in found if s.state in ("over", "will exceed", "at risk")]
-    when = f"{found[0].budget.start:%b %Y}"
-    said = [f"{len(risky)} of {len(found)} budgets of {when} {'is' if len(risky) == 1 else 'are'} over or at risk."]
-    said += [_outlook(status) for status in (risky or found)[:MOST_SAID]]
-    return Report(columns, rows, tuple(said), tuple(notes), frozenset({"low", "high", "over", "why"}))
+        for t in tries
+    )
+    said = [f"{note[:1].upper()}{note[1:]}" for note in _records(found[:1], replace(subject, by=None))]
+    return Report(columns, rows, (*said, _wape(tries)), tuple(notes), extra={"tries": [asdict(t) for t in one.tries]})
 
 
-def _outlook(one: Status) -> str:
-    whose = one.budget.value or f"The {one.budget.dimension} budget"
-    used = f"{figure(one.used, 'USD')} of {figure(one.budget.amount, 'USD')} used"
-    expected = "" if one.projected is None else f", {figure(one.projected, 'USD')} expected by the end"
-    return f"{whose}: {one.state}, {used}{expected}."
+def _ends_like(one: Try, togo: int, step: timedelta) -> bool:
+    """Whether it was made with as many days to go: months are of different lengths."""
+    ends = one.start + relativedelta(months=round(step.days / 30.4)) if step.days > 27 else one.start + step
+    return (ends - one.as_of).days == togo
+
+
+def _said(value: float | None) -> Decimal | None:
+    return None if value is None else Decimal(repr(round(value, 6)))
+
+
+def _wape(tries: Sequence[Try]) -> str:
+    """Its weighted error beside those of the two plain ways."""
+    whole = sum(abs(t.actual) for t in tries)
+
+    def error(of: Callable[[Try], float | None]) -> str:
+        missed = [abs(made - t.actual) for t in tries if (made := of(t)) is not None]
+        whole_set = len(missed) == len(tries) and whole
+        return figure(forecast.money(100 * sum(missed) / whole), "percent") if whole_set else "–"
+
+    naive, rate = error(lambda t: t.naive), error(lambda t: t.run_rate)
+    plain = f"to take the days four weeks before was {naive} off, to carry on the days so far {rate}"
+    return f"On average it was {error(lambda t: t.forecast)} off; {plain}."

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from assistant.values import AnswerColumn
+from assistant.values import AnswerColumn, Chart
 
 
 @dataclass(frozen=True)
 class Report:
     """wide: columns that only files have. extra: what JSON has beside the rows.
 
-    sentences: said above the table, the first one is the answer; notes below it.
+    sentences: said above the table, the first one is the answer; notes below it. chart: where rows alone don't show it.
     """
 
     columns: tuple[AnswerColumn, ...]
@@ -22,6 +22,7 @@ class Report:
     notes: tuple[str, ...] = ()
     wide: frozenset[str] = frozenset()
     extra: Mapping[str, Any] = field(default_factory=dict)
+    chart: Chart | None = None
 
 
 def dimension(name: str) -> AnswerColumn:

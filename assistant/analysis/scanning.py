@@ -7,7 +7,7 @@ A new day costs a step of each series; days that were restated since make the sc
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
@@ -26,6 +26,7 @@ from assistant.sql.conditions import condition
 from assistant.values import Filter
 
 BACK = 60  # days read for a new day: what an incident is compared with, and what may have been restated
+YEARS = range(2015, 2041)  # that public holidays are known for
 WARM = 84  # days before the first scan's first day
 
 
@@ -61,7 +62,8 @@ def settings(schemas: Path) -> Settings:
     try:
         read = yaml.safe_load(path.read_text(encoding="utf-8"))
         rules = dict(read["rules"])
-        rules["holidays"] = frozenset(map(_holiday, rules.get("holidays", ())))
+        countries = rules.pop("countries", None) or ()
+        rules["holidays"] = frozenset(map(_holiday, rules.get("holidays", ()))) | _public(countries)
         series = tuple(
             Series(**{
                 **one,
@@ -72,8 +74,21 @@ def settings(schemas: Path) -> Settings:
         )  # fmt: skip
         others = {name: read[name] for name in ("scan_days", "late_days", "late_share", "closes_after")}
         return Settings(Rules(**rules), series, **others)
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, NotImplementedError) as error:
         raise SchemaError(path.name, 1, f"can't be read: {error}.") from None
+
+
+def _public(countries: Sequence[str]) -> frozenset[date]:
+    """Public holidays of these countries (ISO 3166, with a part after a dash: DE-BY), from 2015 to 2040."""
+    if not countries:
+        return frozenset()
+    import holidays  # a second that nobody without a country should wait for
+
+    found: set[date] = set()
+    for one in countries:
+        country, _, part = str(one).partition("-")
+        found |= set(holidays.country_holidays(country, subdiv=part or None, years=YEARS))
+    return frozenset(found)
 
 
 def _holiday(said: object) -> date | tuple[int, int]:

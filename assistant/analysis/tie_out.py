@@ -1,7 +1,8 @@
 """Invoice tie-out: loaded BilledCost of each invoice against the invoice's own total.
 
-Source: FOCUS, BilledCost: its sum for an InvoiceId and InvoiceIssuerName must match the payable amount of the issued
-invoice. Amounts that agree to the cent, in which invoices are written, count as equal. Draws nothing.
+Source: FOCUS 1.4, BilledCost: its sum for an InvoiceId and InvoiceIssuerName may differ from the payable amount of the
+issued invoice by MAX(100 × Subunit, SQRT(Rows) × 0.5 × Subunit), its Rounding Variance Tolerance; Subunit is the
+currency's smallest unit. What agrees to that unit is tied out. Draws nothing.
 """
 
 from __future__ import annotations
@@ -16,9 +17,16 @@ from dateutil.relativedelta import relativedelta
 
 from assistant.analysis.books import COSTS, Books, text
 from assistant.analysis.report import Report, dimension, metric
+from assistant.semantics import calendar
 from assistant.telling.figures import ROUNDING, money
+from assistant.values import Period, QueryPlan
 
 INVOICES = "invoices"
+# ISO 4217: currencies whose smallest unit is no hundredth.
+SUBUNITS = {
+    **dict.fromkeys(("CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF"), Decimal(1)),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), Decimal("0.001")),
+}
 CENT = Decimal("0.01")
 MOST_CANDIDATES = 5
 COLUMNS = (
@@ -26,14 +34,14 @@ COLUMNS = (
     *(metric(name, None) for name in ("loaded", "invoiced", "difference")),
     dimension("state"),
 )
-_ORDER = ("off", "issuer unclear", "no charges loaded", "no invoice loaded", "tied out")
+_ORDER = ("off", "issuer unclear", "no charges loaded", "within tolerance", "no invoice loaded", "tied out")
 
 
 @dataclass(frozen=True)
 class Line:
     """One invoice: what is loaded of it, and its total; None where one of both is missing.
 
-    unclear: charges of more than one issuer carry its number, and the invoice names none.
+    unclear: charges of more than one issuer carry its number, and the invoice names none. rows: of its charges.
     """
 
     invoice: str
@@ -43,6 +51,13 @@ class Line:
     loaded: Decimal | None
     invoiced: Decimal | None
     unclear: bool = False
+    rows: int = 0
+
+    @property
+    def tolerance(self) -> Decimal:
+        """FOCUS 1.4, Rounding Variance Tolerance, in the invoice's currency."""
+        unit = SUBUNITS.get(self.currency, CENT)
+        return max(100 * unit, Decimal(self.rows).sqrt() * unit / 2)
 
     @property
     def difference(self) -> Decimal | None:
@@ -57,32 +72,57 @@ class Line:
             return "no invoice loaded"
         if self.loaded is None or self.difference is None:
             return "no charges loaded"
-        return "off" if self.difference.quantize(CENT, context=ROUNDING) else "tied out"
+        if not self.difference.quantize(SUBUNITS.get(self.currency, CENT), context=ROUNDING):
+            return "tied out"
+        return "within tolerance" if abs(self.difference) <= self.tolerance else "off"
 
 
-def report(books: Books, month: date | None = None) -> Report:
+def answer(plan: QueryPlan, books: Books) -> Report:
+    """The tie-out that a question asks for: the billing months of its period, all invoices when it covers all days."""
+    books.needs(COSTS, INVOICES)
+    days, period = books.house.catalog.days[COSTS], plan.period
+    whole = period is None or (period.unit is None and period.start <= days.first and period.end > days.last)
+    if whole or period is None:
+        return report(books)
+    return report(books, period.start.replace(day=1), period.end)
+
+
+def report(books: Books, month: date | None = None, end: date | None = None) -> Report:
     """A line for each invoice and currency, those that are off first; under it the charges that may explain it.
 
-    Raises Refused when costs or invoices are not loaded or not open to the user.
+    month: only its billing month, or those up to `end`. Raises Refused when costs or invoices are not loaded or not
+    open to the user.
     """
     books.needs(COSTS, INVOICES)
-    lines = sorted(_lines(books, month), key=_place)
-    off = [one for one in lines if one.state not in ("tied out", "no invoice loaded")]
+    until = end or (month + relativedelta(months=1) if month else None)
+    lines = sorted((one for one in _lines(books) if _within(one.period, month, until)), key=_place)
+    off = [one for one in lines if one.state in _ORDER[:3]]
     unknown = sum(1 for one in lines if one.state == "no invoice loaded")
     candidates = [_candidates(books, one) for one in off[:MOST_CANDIDATES]]
     notes = [note for one, found in zip(off, candidates, strict=False) for note in _told(one, found)]
+    worst = next((one for one in off if one.difference), None)
     if unknown:
         notes.append(f"{unknown:,} invoices of the charges are not in the table invoices; nothing is said about them.")
     tied = sum(1 for one in lines if one.state == "tied out")
     checked = len(lines) - unknown
-    when = f" of {month:%b %Y}" if month else ""
+    near = sum(1 for one in lines if one.state == "within tolerance")
+    when = f" of {calendar.label(Period(start=month, end=until))}" if month and until else ""
     sentence = f"{tied:,} of {checked:,} invoices{when} tie out to the cent"
-    sentence += f"; {len(off):,} {'is' if len(off) == 1 else 'are'} off." if off else "."
+    sentence += f", {near:,} more within FOCUS's rounding tolerance" if near else ""
+    sentence += f"; {len(off):,} {'is' if len(off) == 1 else 'are'} off" if off else ""
+    if worst is not None and worst.difference is not None:
+        sentence += f", most of all {worst.invoice}, by {money(worst.difference, worst.currency)}"
+    sentence += "."
     rows = tuple(
         (one.invoice, one.issuer, one.period, one.currency, one.loaded, one.invoiced, one.difference, one.state)
         for one in lines
     )
-    extra = {"tied_out": tied, "off": len(off), "candidates": [c for found in candidates for c in found]}
+    extra = {
+        "tied_out": tied,
+        "within_tolerance": near,
+        "off": len(off),
+        "candidates": [c for found in candidates for c in found],
+    }
     return Report(COLUMNS, rows, (sentence,), tuple(notes), extra=extra)
 
 
@@ -96,14 +136,19 @@ def _month(column: str) -> str:
     return f"CAST(date_trunc('month', {column} + INTERVAL 14 HOURS) AS DATE)"
 
 
-def _lines(books: Books, month: date | None) -> Iterable[Line]:
+def _within(period: date | None, first: date | None, until: date | None) -> bool:
+    return first is None or until is None or (period is not None and first <= period < until)
+
+
+def _lines(books: Books) -> Iterable[Line]:
     charges = books.rows(
         f"SELECT InvoiceId, BillingCurrency, InvoiceIssuerName, min({_month('BillingPeriodStart')}), "
-        f"sum(BilledCost) FROM {COSTS} WHERE InvoiceId IS NOT NULL GROUP BY ALL"
+        f"sum(BilledCost), count(*) FROM {COSTS} WHERE InvoiceId IS NOT NULL GROUP BY ALL"
     )
     loaded: dict[tuple[str, str], list[Line]] = {}
-    for invoice, currency, issuer, start, billed in charges:
-        loaded.setdefault((invoice, currency), []).append(Line(invoice, currency, issuer, start, billed, None))
+    for invoice, currency, issuer, start, billed, rows in charges:
+        one = Line(invoice, currency, issuer, start, billed, None, rows=rows)
+        loaded.setdefault((invoice, currency), []).append(one)
     found: list[Line] = []
     for invoice, currency, issuer, period, amount in books.rows(
         f"SELECT invoice_id, currency, issuer, billing_period, amount FROM {INVOICES}"
@@ -116,7 +161,7 @@ def _lines(books: Books, month: date | None) -> Iterable[Line]:
         else:
             found.append(Line(invoice, currency, issuer, period, None, amount, unclear=len(fitting) > 1))
     found += [one for rest in loaded.values() for one in rest]
-    return [one for one in found if month is None or one.period == month]
+    return found
 
 
 def _candidates(books: Books, one: Line) -> list[dict[str, Any]]:

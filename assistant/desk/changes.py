@@ -73,9 +73,9 @@ def chips(plan: QueryPlan, model: SemanticModel, now: Now) -> list[Chip]:
 
 def follow_ups(plan: QueryPlan, model: SemanticModel) -> list[Change]:
     """At most four next questions that make sense for this answer."""
-    found: list[Change] = []
+    found = list(_of_bridge(plan))
     plan = _plain(plan)
-    if plan.comparison and not (plan.dimensions or plan.grain or plan.having or plan.share):
+    if not found and plan.comparison and not (plan.dimensions or plan.grain or plan.having or plan.share):
         why = plan.model_copy(update={"analysis": "why"})
         found.append(Change("why", "Why did it change?", "why did it change", why))
     if plan.period and not plan.comparison and not plan.series_change and not plan.grain:
@@ -89,6 +89,16 @@ def follow_ups(plan: QueryPlan, model: SemanticModel) -> list[Change]:
     for name in offered[: 4 - len(found)]:
         found.append(_by(plan, name, model))
     return found
+
+
+def _of_bridge(plan: QueryPlan) -> Iterator[Change]:
+    """What a bridge is asked next: usage or prices, whose it is."""
+    asks = {"why_rates": ("Rate or usage?", "rate or usage"), "why_owners": ("Who owns that?", "who owns that")}
+    if plan.analysis is None or not plan.analysis.startswith("why"):
+        return
+    for name, (label, words) in asks.items():
+        if name != plan.analysis:
+            yield Change(name, label, words, plan.model_copy(update={"analysis": name, "dimensions": ()}))
 
 
 def _plain(plan: QueryPlan) -> QueryPlan:

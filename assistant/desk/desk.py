@@ -180,29 +180,7 @@ class Desk:
 
     def run(self, sql: str, user: str | None, thread: str | None, watch: Watch = unseen) -> Answer:
         """The rows of a reader's own SQL, through the guard and under their row policy. Recorded."""
-        started = time.perf_counter()
-        answer_id = str(ULID())
-        try:
-            checked, rows = self.assistant.run(sql, user, watch=watch)
-            answer = Answer(
-                "answered",
-                answer_id,
-                sql,
-                answer=f"Your statement returned {len(rows.rows):,} row{'' if len(rows.rows) == 1 else 's'}.",
-                columns=tuple(_column(n, t) for n, t in zip(rows.columns, rows.types, strict=True)),
-                rows=rows.rows,
-                truncated=rows.truncated,
-                sql=checked.sql,
-                planner="sql",
-                assumptions=tuple(lint.message for lint in checked.warnings),
-                timings_ms={"execute": round(rows.milliseconds, 1)},
-                executed=checked.executable,
-            )
-        except AssistantError as error:
-            answer = _failed(error, answer_id, sql)
-        answer = replace(answer, timings_ms={**answer.timings_ms, "total": _since(started)}, user=user, thread=thread)
-        self.assistant.record(answer, self.today)
-        return self._new(answer)
+        return self._new(statement(self.assistant, sql, user, thread, self.today, watch)[0])
 
     def recall(
         self, answer_id: str, user: str | None, thread: str | None = None, readers: tuple[str, ...] = ()
@@ -217,6 +195,8 @@ class Desk:
         if record["status"] != "answered":
             raise Refused(NOT_YOURS)
         question = Question(record["question"], user, record["thread"], self.today, readers=readers, confirmed=True)
+        if not (record["plan"] or record["sql"]):
+            return Recalled(Answer("answered", answer_id, question.text, answer=record["answer"] or "", user=user))
         if record["plan"]:
             answer = self._planned(QueryPlan.model_validate(record["plan"]), question, answer_id)
         else:
@@ -291,6 +271,45 @@ class Desk:
             while len(self._recent) > REMEMBERED:
                 self._recent.popitem(last=False)
         return answer
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of somebody's statement: the error that it ended with, else what was run and its rows."""
+
+    checked: CheckedQuery | None = None
+    rows: Rows | None = None
+    error: AssistantError | None = None
+
+
+def statement(
+    core: Assistant, sql: str, user: str | None, thread: str | None, today: date | None, watch: Watch = unseen
+) -> tuple[Answer, Ran]:
+    """A statement as an answer, with what stands behind it. Recorded, also when it was refused or failed."""
+    started = time.perf_counter()
+    answer_id = str(ULID())
+    try:
+        checked, rows = core.run(sql, user, watch=watch)
+        ran = Ran(checked, rows)
+        answer = Answer(
+            "answered",
+            answer_id,
+            sql,
+            answer=f"Your statement returned {len(rows.rows):,} row{'' if len(rows.rows) == 1 else 's'}.",
+            columns=tuple(_column(n, t) for n, t in zip(rows.columns, rows.types, strict=True)),
+            rows=rows.rows,
+            truncated=rows.truncated,
+            sql=checked.sql,
+            planner="sql",
+            assumptions=tuple(lint.message for lint in checked.warnings),
+            timings_ms={"execute": round(rows.milliseconds, 1)},
+            executed=checked.executable,
+        )
+    except AssistantError as error:
+        answer, ran = _failed(error, answer_id, sql), Ran(error=error)
+    answer = replace(answer, timings_ms={**answer.timings_ms, "total": _since(started)}, user=user, thread=thread)
+    core.record(answer, today)
+    return answer, ran
 
 
 def _failed(error: AssistantError, answer_id: str, text: str) -> Answer:

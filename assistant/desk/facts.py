@@ -5,23 +5,32 @@ All of it as the user sees it, in plain JSON values. Knows no protocol.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import sqlglot
 from sqlglot import exp
+from ulid import ULID
 
 from assistant.desk.desk import Desk
-from assistant.errors import LedgerError, Refused
+from assistant.errors import AssistantError, LedgerError, Refused
 from assistant.semantics.model import Dataset
 from assistant.sql import explain
+from assistant.values import Answer
 
 _LISTED = ("answer_id", "at", "question", "status", "planner", "row_count")
 
 
 def explained(desk: Desk, sql: str, user: str | None) -> dict[str, Any]:
-    """What a statement reads and where its columns come from; it is not run. Raises GuardRefusal."""
+    """What a statement reads and where its columns come from; it is not run. Recorded. Raises GuardRefusal."""
     core = desk.assistant
-    checked = core.check(sql, user)
+    given = Answer("answered", str(ULID()), sql, user=user, understood="SQL, explained and not run", planner="sql")
+    try:
+        checked = core.check(sql, user)
+    except AssistantError as error:
+        core.record(replace(given, status="refused", error=str(error)))
+        raise
+    core.record(replace(given, sql=checked.sql))
     scan = core.estimate(checked, user)
     lineage = explain.explain(checked, core.access(user))
     return {

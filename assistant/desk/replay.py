@@ -32,64 +32,107 @@ class Table:
     rows: Mapping[Cells, Cells]
 
 
-def replay(assistant: Assistant, answer_id: str) -> Report:
+@dataclass(frozen=True)
+class Again:
+    """A kept answer's rows as they are now. question: its asker's, under the rights that they have now."""
+
+    question: Question
+    access: Access
+    plan: QueryPlan | None
+    columns: Sequence[AnswerColumn]
+    rows: Sequence[Cells]
+    tables: tuple[str, ...]
+
+
+def replay(assistant: Assistant, answer_id: str, reader: str | None = None) -> Report:
     """What becomes of the kept plan, or SQL, on the data loaded now.
 
     Rows: those that changed, with before, after and change of each metric. extra: same_data, same_digest, both
-    digests, the loads since and the restated charges. Raises Refused when there is nothing to run, or its asker may
-    not see it any more; other AssistantErrors.
+    digests, the loads since and the restated charges. reader: sees it too, so what they may not see is left out.
+    Raises Refused when there is nothing to run, or its asker may not see it any more; other AssistantErrors.
     """
-    record = _kept(assistant, answer_id)
-    question = Question(
-        record["question"],
-        record["user"],
-        today=date.fromisoformat(record["today"]) if record["today"] else None,
-        readers=tuple(record["readers"] or ()),
-    )
-    access = assistant.access(question.user, question.readers)
-    plan = QueryPlan.model_validate(record["plan"]) if record["plan"] else None
-    columns, rows, tables = _again(assistant, record, plan, question, access)
+    record = kept(assistant, answer_id)
+    return compare(assistant, record, again(assistant, record, (reader,) if reader else ()))
+
+
+def compare(assistant: Assistant, record: Mapping[str, Any], now: Again) -> Report:
+    """The kept rows beside those of now; `replay` says what the Report holds."""
     same_data = record["data_version"] == assistant.warehouse.catalog.data_version
-    found = receipts.digest(rows)
-    report = _told(record, columns, rows, same_data, found == record["digest"])
+    found = receipts.digest(now.rows)
+    report = _told(record, now.columns, now.rows, same_data, found == record["digest"])
     extra: dict[str, Any] = {
-        "answer_id": answer_id,
+        "answer_id": record["answer_id"],
         "same_data": same_data,
         "same_digest": found == record["digest"],
         "digest_before": record["digest"],
         "digest_now": found,
+        "totals": report.extra["totals"],
     }
-    notes = (*report.notes, *_changed_rules(assistant, record, access))
+    notes = (*report.notes, *_changed_rules(assistant, record, now.access))
     if not same_data and not extra["same_digest"]:
-        since = datetime.fromisoformat(record["at"]).replace(tzinfo=None)
-        more = restatement.since(assistant, since, tables, plan, question, access)
+        more = restatement.since(assistant, moment(record), now.tables, now.plan, now.question, now.access)
         notes = (*notes, *restatement.words(more, report.extra["totals"]))
         extra |= {"loads": more.loads, "charges": more.charges}
     return Report(report.columns, report.rows, report.sentences, notes, extra=extra)
 
 
-def _kept(assistant: Assistant, answer_id: str) -> dict[str, Any]:
+def moment(record: Mapping[str, Any]) -> datetime:
+    """When it was answered (UTC)."""
+    return datetime.fromisoformat(record["at"]).replace(tzinfo=None)
+
+
+def kept(assistant: Assistant, answer_id: str) -> dict[str, Any]:
+    """The record of an answer that can be run again. Raises Refused."""
     record = next(iter(assistant.ledger.answers(answer_id)), None)
     if record is None:
         raise Refused(assistant.ledger.problem or f"There is no answer {answer_id}.")
-    if record["status"] != "answered" or record["digest"] is None:
-        why = "its rows were not kept yet" if record["status"] == "answered" else f"its status is {record['status']}"
+    if why := cannot(record):
         raise Refused(f"The answer {answer_id} can't be run again: {why}.")
     return record
 
 
-def _again(
-    assistant: Assistant, record: Mapping[str, Any], plan: QueryPlan | None, question: Question, access: Access
-) -> tuple[Sequence[AnswerColumn], Sequence[Cells], tuple[str, ...]]:
-    """Columns and rows now, and the tables they come from."""
+def cannot(record: Mapping[str, Any]) -> str | None:
+    """Why an answer can't be run again; None when it can."""
+    if record["status"] != "answered":
+        return f"its status is {record['status']}"
+    if record["surface"] == "report":
+        return f"it is a report; give the command again: {record['question']}"
+    if not record["columns"] or not (record["plan"] or record["sql"]):
+        return "it has no rows"
+    return None if record["digest"] else "its rows were not kept yet"
+
+
+def asked(record: Mapping[str, Any], readers: tuple[str, ...] = ()) -> Question:
+    """The question of an answer, for its asker, its readers and these others."""
+    day = date.fromisoformat(record["today"]) if record["today"] else None
+    return Question(record["question"], record["user"], today=day, readers=(*(record["readers"] or ()), *readers))
+
+
+def again(assistant: Assistant, record: Mapping[str, Any], readers: tuple[str, ...] = ()) -> Again:
+    """The kept plan, or SQL, run on what is loaded now. Raises AssistantError."""
+    question = asked(record, tuple(one for one in readers if one != record["user"]))
+    access = assistant.access(question.user, question.readers)
+    plan = QueryPlan.model_validate(record["plan"]) if record["plan"] else None
     if plan is None:
-        checked, found = assistant.run(record["sql"], question.user, question.readers)
-        kinds = {c["name"]: c["kind"] for c in record["columns"] or ()}
-        columns = [AnswerColumn(name, kinds.get(name, "dimension")) for name in found.columns]
-        return columns, found.rows, checked.tables
+        return of_sql(assistant, record, record["sql"], question, access)
+    return of_plan(assistant, record, plan, question, access)
+
+
+def of_sql(assistant: Assistant, record: Mapping[str, Any], sql: str, question: Question, access: Access) -> Again:
+    checked, found = assistant.run(sql, question.user, question.readers)
+    kinds = {c["name"]: c["kind"] for c in record["columns"] or ()}
+    columns = [AnswerColumn(name, kinds.get(name, "dimension")) for name in found.columns]
+    return Again(question, access, None, columns, found.rows, checked.tables)
+
+
+def of_plan(
+    assistant: Assistant, record: Mapping[str, Any], plan: QueryPlan, question: Question, access: Access
+) -> Again:
     house = assistant.warehouse
     answer = assistant.of_plan(question, record["answer_id"], Reading(plan, 1.0), house, access, Clock())
-    return answer.columns, answer.rows, (house.model.datasets[plan.dataset].loaded_from,)
+    dataset = house.model.datasets[plan.dataset]
+    tables = (dataset.loaded_from, *(one for one in dataset.tables if one != dataset.loaded_from))
+    return Again(question, access, plan, answer.columns, answer.rows, tables)
 
 
 def _told(
@@ -97,7 +140,7 @@ def _told(
 ) -> Report:
     """The difference, told; `extra` has the change of each metric that adds up."""
     kept = [AnswerColumn(**c) for c in record["columns"] or ()]
-    names = {c.name for c in kept} & {c.name for c in columns}
+    names = {name for name, _ in {(c.name, c.kind) for c in kept} & {(c.name, c.kind) for c in columns}}
     before, after = _table(kept, record["rows"] or (), names), _table(columns, rows, names)
     part = len(record["rows"] or ()) < record["row_count"]
     shown = [*before.keys, *(metric(f"{m.name}_{n}", m.unit) for m in before.metrics for n in _SIDES)]

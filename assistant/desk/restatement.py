@@ -5,7 +5,7 @@ Charges of a load that replaced nothing can't be told from the others; its files
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -49,22 +49,22 @@ def since(
     access: Access,
 ) -> Since:
     """Everything after that moment (UTC) that touches the tables and the plan's days."""
-    loads = tuple(_loads(assistant, at, tables, plan))
+    files = tuple(touching(history(assistant), at, tables, plan))
     if plan is None or plan.analysis or COSTS not in tables:
-        return Since(loads, why_none="Charges are named for answers that have a plan over costs.")
+        return Since(files, why_none="Charges are named for answers that have a plan over costs.")
     metrics = tuple(m for m in plan.metrics if assistant.warehouse.model.metrics[m].additive)
     if not metrics:
-        return Since(loads, why_none="No charge is named: what was asked does not add up over charges.")
+        return Since(files, why_none="No charge is named: what was asked does not add up over charges.")
     with assistant.reading() as read:
         known = any((schema, table) == ("_askcost", "restated") for schema, table, *_ in read.columns())
     if not known:
-        return Since(loads)
+        return Since(files)
     try:
         return Since(
-            loads, tuple(_charges(assistant, at, plan, metrics, question, access)), metrics, whole=_whole(plan)
+            files, tuple(_charges(assistant, at, plan, metrics, question, access)), metrics, whole=_whole(plan)
         )
     except AssistantError as error:
-        return Since(loads, why_none=f"The charges can't be named: {error}")
+        return Since(files, why_none=f"The charges can't be named: {error}")
 
 
 def _whole(plan: QueryPlan) -> bool:
@@ -72,22 +72,27 @@ def _whole(plan: QueryPlan) -> bool:
     return not (partly or plan.average or plan.series_change)
 
 
-def _loads(
-    assistant: Assistant, at: datetime, tables: tuple[str, ...], plan: QueryPlan | None
-) -> Iterable[dict[str, Any]]:
+def history(assistant: Assistant) -> list[dict[str, Any]]:
+    """Every load of the warehouse, oldest first."""
     with assistant.reading() as read:
         rows = read(
             "SELECT table_name, file, loaded_at, rows, first_day, last_day, "
-            "TRY_CAST(report ->> 'replaced_rows' AS BIGINT) FROM _askcost.loads "
-            f"WHERE loaded_at > TIMESTAMP '{at:%Y-%m-%d %H:%M:%S.%f}' ORDER BY loaded_at"
+            "TRY_CAST(report ->> 'replaced_rows' AS BIGINT) FROM _askcost.loads ORDER BY loaded_at"
         )
-    for table, file, loaded, count, first, last, replaced in rows:
-        beside = plan and plan.period and first and (first >= plan.period.end or last < plan.period.start)
-        if table in tables and (not beside or (plan and plan.comparison)):
-            yield {
-                "table": table, "file": file, "at": loaded.isoformat(timespec="seconds"), "rows": count,
-                "first_day": first, "last_day": last, "replaced_rows": replaced or 0,
-            }  # fmt: skip
+    names = ("table", "file", "at", "rows", "first_day", "last_day", "replaced_rows")
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def touching(
+    loads: Iterable[Mapping[str, Any]], at: datetime, tables: Sequence[str], plan: QueryPlan | None
+) -> Iterator[dict[str, Any]]:
+    """The loads after that moment (UTC) into these tables, without those of days beside the plan's."""
+    for one in loads:
+        first, last, period = one["first_day"], one["last_day"], plan.period if plan else None
+        beside = period and first and (first >= period.end or last < period.start)
+        if one["at"] > at and one["table"] in tables and (not beside or (plan and plan.comparison)):
+            when = one["at"].isoformat(timespec="seconds")
+            yield {**one, "at": when, "replaced_rows": one["replaced_rows"] or 0}
 
 
 def _charges(

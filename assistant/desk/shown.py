@@ -17,10 +17,10 @@ from assistant.desk.desk import Desk
 from assistant.errors import AssistantError
 from assistant.planning import replies
 from assistant.sql import explain
-from assistant.telling.chart import STEP, Chart, draw
+from assistant.telling.chart import draw
 from assistant.telling.figures import figure
 from assistant.telling.table import plain
-from assistant.values import Answer, AnswerColumn, Grain
+from assistant.values import Answer, AnswerColumn, Chart, Grain
 
 MOST_ROWS = 1_000
 MOST_NAMES = 2
@@ -39,8 +39,8 @@ def picture(answer: Answer, desk: Desk) -> Chart | None:
     """The chart of an answer, or None."""
     if answer.plan is None:
         return draw(answer.columns, answer.rows, None, additive=False)
-    if answer.plan.analysis and not any(c.name == STEP for c in answer.columns[:2]):
-        return _reported(answer)
+    if answer.plan.analysis:
+        return answer.chart or _reported(answer)
     model = desk.assistant.warehouse.model
     additive = model.metric(answer.plan.metrics[0]).additive and answer.plan.average is None
     title = " and ".join(model.metric(m).label for m in answer.plan.metrics)

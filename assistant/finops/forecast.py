@@ -8,7 +8,7 @@ many days to go; without enough of those there is none. Amounts are of one curre
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -73,7 +73,8 @@ class Try:
 class Forecast:
     """Of [start, end), as of the last complete day. Amounts in the unit of the series.
 
-    low, high: the band of 80 %, None without enough past months. days: the remaining days with their amounts.
+    low, high: the band of 80 %, None without enough past months. days: the remaining days with their amounts, past:
+    those that are over.
     naive: the same period a week or a month before, scaled to days; run_rate: cost so far ÷ days × all days.
     """
 
@@ -91,6 +92,7 @@ class Forecast:
     days: tuple[tuple[date, Decimal], ...]
     tries: tuple[Try, ...] = ()
     notes: tuple[str, ...] = ()
+    past: tuple[tuple[date, Decimal], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,8 +133,15 @@ def forecast(daily: Daily, start: date, end: date, shifts: Sequence[int] = (-2, 
         _optional(seasonal_naive(daily, start, end)), _optional(run_rate(daily, start, end)),
         money(fees), money(100 * ((1 + shape.growth) ** 30 - 1)),
         tuple((day, money(amount)) for day, amount in remaining),
-        tuple(tries), notes,
+        tuple(tries), notes, tuple(_past(daily, start)),
     )  # fmt: skip
+
+
+def _past(daily: Daily, start: date) -> Iterator[tuple[date, Decimal]]:
+    day = max(start, daily.start)
+    while day <= daily.last:
+        yield day, money(daily.total(day, day + timedelta(days=1)))
+        day += timedelta(days=1)
 
 
 def _recent(daily: Daily) -> int:
@@ -278,15 +287,21 @@ def band(tries: Sequence[Try]) -> float | None:
     """The part of the remaining amount that 80 % of the earlier forecasts missed by at most."""
     if len(tries) < LEAST_TRIES:
         return None
-    missed = sorted(
+    missed = [
         abs(t.forecast - t.actual) / abs(t.forecast - t.so_far) for t in tries if abs(t.forecast - t.so_far) > 1e-9
-    )
+    ]
     if not missed:
         return 0.0
-    # Tries of one month miss alike: as many months as there are, and one more to come, not as many tries.
-    months = len({t.start for t in tries})
+    return eightieth(missed, len({t.start for t in tries}))
+
+
+def eightieth(missed: Sequence[float], months: int) -> float:
+    """What four of five misses kept within, when they come from so many months.
+
+    Those of one month miss alike: as many months as there are, and one more to come, not as many tries.
+    """
     place = min(len(missed) - 1, int(BAND * (months + 1) / months * len(missed)))
-    return missed[place]
+    return sorted(missed)[place]
 
 
 def kept_within(tries: Sequence[Try], percent: float) -> int:

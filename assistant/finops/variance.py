@@ -12,7 +12,7 @@ is the difference, so nothing is left over. Knows neither where items come from 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from enum import StrEnum
@@ -34,6 +34,10 @@ class Cause(StrEnum):
     SHRUNK = "shrunk"
     NEW = "new"
     GONE = "gone"
+    WITHIN = "rates within groups"
+    BETWEEN = "mix between groups"
+    BESIDE = "outside the denominator"
+    VOLUME = "volume"
     LIST_PRICE = "list prices"
     NEGOTIATED = "negotiated discounts"
     COMMITMENT = "commitment discounts"
@@ -148,8 +152,13 @@ def bridge(items: Sequence[Item], days_before: int, days_after: int) -> Bridge:
         return Bridge(
             before=sum((_told(item.before) for item in items), ZERO),
             after=sum((_told(item.after) for item in items), ZERO),
-            steps=tuple(_step(cause, found[cause]) for cause in Cause if cause in found),
+            steps=steps(found),
         )
+
+
+def steps(parts: Mapping[Cause, Sequence[Part]]) -> tuple[Step, ...]:
+    """The steps of a bridge, in the order of Cause."""
+    return tuple(_step(cause, parts[cause]) for cause in Cause if cause in parts)
 
 
 def _told(side: Side | None) -> Decimal:
@@ -251,7 +260,7 @@ class _Split:
     def _exactly(self, parts: Parts, change: Decimal) -> Parts:
         """Rounded; the largest part is the change less all others, so that a part of nothing stays nothing."""
         rounded = [(cause, amount.quantize(PLACES)) for cause, amount in parts]
-        largest = max(range(len(rounded)), key=lambda i: abs(rounded[i][1]))
+        largest = max(range(len(parts)), key=lambda i: abs(parts[i][1]))
         others = sum((amount for i, (_, amount) in enumerate(rounded) if i != largest), ZERO)
         rounded[largest] = rounded[largest][0], change - others
         return rounded

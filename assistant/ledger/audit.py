@@ -20,23 +20,23 @@ LONGEST_REASON = 2_000
 class Ledger:
     """The answers of one store. A store that can't be written costs the history, not the answer.
 
-    keep_days: older answers are removed, looked for once a day; None keeps them for good.
+    keep_days: older answers are removed, looked for once a day; None keeps them for good. keep_rows: of each answer.
     """
 
-    def __init__(self, store: Store, keep_days: int | None = None) -> None:
-        self._store = store
-        self._keep_days = keep_days
+    def __init__(self, store: Store, keep_days: int | None = None, keep_rows: int = receipts.MOST_ROWS) -> None:
+        self.store = store
+        self._keep_days, self._keep_rows = keep_days, keep_rows
         self._pruned_on: date | None = None
         self._memory: dict[tuple[str, str | None], QueryPlan] = {}
         self._asked: dict[tuple[str, str | None], str | None] = {}
         self.problem: str | None = None
 
     def close(self) -> None:
-        self._store.close()
+        self.store.close()
 
     def _run(self, statement: str, **values: Any) -> list[dict[str, Any]]:
         try:
-            with self._store.transaction() as run:
+            with self.store.transaction() as run:
                 return run(statement, **values)
         except LedgerError as error:
             self.problem = str(error)
@@ -44,7 +44,7 @@ class Ledger:
 
     def _insert(self, table: str, row: dict[str, Any]) -> bool:
         try:
-            with self._store.transaction() as run:
+            with self.store.transaction() as run:
                 insert(run, table, row)
         except LedgerError as error:
             self.problem = str(error)
@@ -57,10 +57,12 @@ class Ledger:
             self._asked[answer.thread, answer.user] = answer.question if answer.status == "clarify" else None
         if answer.thread and answer.plan is not None and answer.status == "answered":
             self._memory[answer.thread, answer.user] = answer.plan
+        # made before the transaction: others stand in line for it
+        record = receipts.record(answer, surface, data_version, receipt, self._keep_rows)
         try:
             self._prune()
-            with self._store.transaction() as run:
-                chain.append(run, receipts.record(answer, surface, data_version, receipt))
+            with self.store.transaction() as run:
+                chain.append(run, record)
         except LedgerError as error:
             self.problem = str(error)
 
@@ -68,7 +70,7 @@ class Ledger:
         now = datetime.now(UTC)
         if self._keep_days is not None and self._pruned_on != now.date():
             self._pruned_on = now.date()
-            chain.prune(self._store, (now - timedelta(days=self._keep_days)).isoformat(timespec="milliseconds"))
+            chain.prune(self.store, (now - timedelta(days=self._keep_days)).isoformat(timespec="milliseconds"))
 
     def judge(self, answer_id: str, user: str | None, helpful: bool, reason: str = "") -> bool:
         """Keeps what a user thinks of an answer that was given to them; False when it was not."""
@@ -96,18 +98,18 @@ class Ledger:
 
         Raises LedgerError.
         """
-        with self._store.transaction() as run:
+        with self.store.transaction() as run:
             return run(
                 "SELECT substr(a.at, 1, 7) || '-01' AS month, count(*) AS answered, "
                 "sum(CASE WHEN (SELECT f.helpful FROM feedback AS f WHERE f.answer_id = a.answer_id "
                 "ORDER BY f.at DESC LIMIT 1) = 1 THEN 1 ELSE 0 END) AS correct "
-                "FROM answers AS a WHERE status = 'answered' AND surface NOT IN ('eval', 'sql') "
+                "FROM answers AS a WHERE status = 'answered' AND surface NOT IN ('eval', 'sql', 'report') "
                 "GROUP BY substr(a.at, 1, 7) ORDER BY 1"
             )
 
     def planners(self, since: str, user: str | None = None) -> dict[str, int]:
         """planner → questions answered from the day `since` on, of one user or of all. Raises LedgerError."""
-        with self._store.transaction() as run:
+        with self.store.transaction() as run:
             rows = run(
                 "SELECT planner, count(*) AS answers FROM answers WHERE at >= :since AND status = 'answered' "
                 "AND (:everybody = 1 OR coalesce(\"user\", '') = :name) GROUP BY planner",

@@ -71,12 +71,23 @@ _ALERTS = (
       rule TEXT NOT NULL, occurrence TEXT NOT NULL, attempt BIGINT NOT NULL, at TEXT NOT NULL, outcome TEXT NOT NULL,
       error TEXT, PRIMARY KEY (rule, occurrence, attempt))""",
 )
+# What an answer rests on: definition → fingerprint, as JSON.
+_DEPENDS = ("ALTER TABLE answers ADD COLUMN depends TEXT",)
+_LESSONS = (
+    """CREATE TABLE IF NOT EXISTS lessons (
+      id TEXT PRIMARY KEY, at TEXT NOT NULL, "user" TEXT, word TEXT NOT NULL, said TEXT NOT NULL,
+      body TEXT NOT NULL)""",
+    """CREATE TABLE IF NOT EXISTS lesson_decisions (
+      lesson TEXT NOT NULL, at TEXT NOT NULL, decision TEXT NOT NULL, "user" TEXT, reason TEXT)""",
+)
 # What each step says, and the tables that nobody may change from then on.
 STEPS = (
     (_FIRST, ("answers", "model_calls", "reservations", "grants", "plans")),
     (_FEEDBACK, ("feedback",)),
     (_CHAIN, ("pruned",)),
     (_ALERTS, ("alert_rules", "alert_decisions", "alert_firings", "alert_outcomes")),
+    (_DEPENDS, ()),
+    (_LESSONS, ("lessons", "lesson_decisions")),
 )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,12 +27,17 @@ CREATE TRIGGER IF NOT EXISTS verified_no_delete BEFORE DELETE ON verified
 
 @dataclass(frozen=True)
 class Entry:
-    """`sql` None: verified no longer. `on` is a UTC day."""
+    """`sql` None: verified no longer. `on` is a UTC day, `until` the last one that it holds; None: without end.
+
+    owner: who answers for it.
+    """
 
     question: str
     sql: str | None
     by: str
     on: str
+    until: str | None = None
+    owner: str | None = None
 
 
 class Saved:
@@ -41,22 +46,47 @@ class Saved:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def save(self, words: Sequence[str], question: str, sql: str | None, by: str, answer_id: str | None = None) -> None:
+    def save(
+        self,
+        words: Sequence[str],
+        question: str,
+        sql: str | None,
+        by: str,
+        answer_id: str | None = None,
+        until: str | None = None,
+        owner: str | None = None,
+    ) -> None:
         """Appends an entry. Raises AssistantError when the file can't be written."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
+        row = (" ".join(words), question, sql, by, at, answer_id, until, owner or by)
         with self._open() as connection:
             connection.execute(
-                "INSERT INTO verified VALUES (?, ?, ?, ?, ?, ?)", (" ".join(words), question, sql, by, at, answer_id)
+                'INSERT INTO verified (words, question, sql, "by", at, answer_id, until, owner) '
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
             )
 
     def find(self, words: Sequence[str]) -> Entry | None:
         """The newest entry of the question; None when there is none, or the file can't be read (it is planned then)."""
-        newest = 'SELECT question, sql, "by", at FROM verified WHERE words = ? ORDER BY rowid DESC LIMIT 1'
-        row = None
-        if self._path.exists():
-            with suppress(AssistantError), self._open() as connection:
-                row = connection.execute(newest, (" ".join(words),)).fetchone()
-        return Entry(row[0], row[1], row[2], row[3][:10]) if row else None
+        return next(iter(self._newest(" ".join(words)).values()), None)
+
+    def current(self) -> dict[tuple[str, ...], Entry]:
+        """Words → the newest entry of each question, withdrawn ones too; none when the file can't be read."""
+        return {tuple(words.split(" ")): one for words, one in self._newest(None).items()}
+
+    def _newest(self, words: str | None) -> dict[str, Entry]:
+        newest = (
+            'SELECT words, question, sql, "by", at, until, owner FROM verified WHERE rowid IN '
+            "(SELECT max(rowid) FROM verified WHERE ? IS NULL OR words = ? GROUP BY words) ORDER BY rowid"
+        )
+        rows = []
+        if self._path.exists():  # each question comes by here: the tables are only made by who writes
+            with suppress(sqlite3.Error), closing(sqlite3.connect(self._path, timeout=10)) as connection:
+                known = {row[1] for row in connection.execute("PRAGMA table_info(verified)")}
+                if known and "until" not in known:
+                    newest = newest.replace("until, owner", "NULL, NULL")
+                rows = connection.execute(newest, (words, words)).fetchall() if known else []
+        return {row[0]: Entry(row[1], row[2], row[3], row[4][:10], row[5], row[6]) for row in rows}
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -66,6 +96,10 @@ class Saved:
             connection = sqlite3.connect(self._path, timeout=10)
             try:
                 connection.executescript(_SCHEMA)
+                known = {row[1] for row in connection.execute("PRAGMA table_info(verified)")}
+                for name in ("until", "owner"):
+                    if name not in known:
+                        connection.execute(f"ALTER TABLE verified ADD COLUMN {name} TEXT")
                 with connection:
                     yield connection
             finally:

@@ -128,7 +128,8 @@ class _Attacher:
             self.times.take(i, span)
             self._settle()
             return
-        if span.hits and span.of("unit_of_work") and (not self.of_work or self._named(i, span)):
+        narrows = i > 0 and self.sentence.spans[i - 1].operator("include")  # "only Claims" is the team
+        if span.hits and span.of("unit_of_work") and (narrows or not self.of_work or self._named(i, span)):
             self._value(i, span)
             return
         meaning = self.sentence.meaning(span)

@@ -51,6 +51,8 @@ def read(text: str, lexicon: Lexicon, context: Context, run: Run | None = None) 
     if own is not None and own.rest is None:
         plan = QueryPlan(dataset=USAGE, metrics=(lexicon.vocabulary.analyses[own.analysis].metric,))
         return Reading(plan.model_copy(update={"analysis": own.analysis, "given": own.given}), 0.95, own.notes)
+    if (same := _same_thing(text, lexicon, context.previous)) is not None:
+        return same
     text = text if own is None or own.rest is None else own.rest
     cover = lattice.cover(words.tokens(text), lexicon)
     draft = attach.attach(cover.spans, lexicon, own.analysis if own else None)
@@ -71,6 +73,20 @@ def read(text: str, lexicon: Lexicon, context: Context, run: Run | None = None) 
         assumptions=(*(own.notes if own else ()), *chosen.assumptions),
         competitors=tuple(c.plan for c in candidates if c is not chosen),
     )
+
+
+def _same_thing(text: str, lexicon: Lexicon, previous: QueryPlan | None) -> Reading | None:
+    """`who owns it`, `since when`: another look at what the last analysis was about, in words of its own."""
+    last = lexicon.vocabulary.analyses.get(previous.analysis or "") if previous is not None else None
+    if previous is None or last is None:
+        return None
+    asks = last.asks or (lexicon.vocabulary.analyses[last.wider].asks if last.wider else {})
+    said = words.split(text)
+    name = asks.get(said[1:] if said[:1] == ("and",) else said)
+    if name is None:
+        return None
+    split = previous.dimensions if "dimensions" in lexicon.vocabulary.analyses[name].takes else ()
+    return Reading(previous.model_copy(update={"analysis": name, "dimensions": split}), 0.95)
 
 
 def filters(text: str, lexicon: Lexicon) -> tuple[Filter, ...]:

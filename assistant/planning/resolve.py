@@ -19,6 +19,7 @@ from assistant.semantics.calendar import Shift
 from assistant.semantics.catalog import Days
 from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.model import Dataset
+from assistant.semantics.vocabulary import Analysis
 from assistant.values import Filter, Grain, Period, QueryPlan
 
 MOST_READINGS = 6
@@ -54,6 +55,8 @@ def resolve(
     except Lacks:
         if not scope.edits or draft.refers or draft.same or draft.followup or (previous and previous.filters):
             raise
+        if previous is not None and previous.analysis and not (draft.metrics or draft.counted or draft.times):
+            raise  # "only AWS" is about what was explained, not about costs
         # the conversation's data has no such name: a question of its own after all
         alone = _candidates(Scope(draft, lexicon, today, None, reporting))
         return [replace(c, assumptions=(ALONE, *c.assumptions)) for c in alone]
@@ -120,6 +123,9 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
     if grain is None and draft.trend:
         grain = grouping.trend_grain(scope, dataset)
     if all(m.periodless for m in used):
+        if draft.analysis is not None:
+            label = scope.lexicon.vocabulary.analyses[draft.analysis].label
+            raise Refused(f"{label}: {used[0].label} is not kept by day, so it has no change from one time to another.")
         yield Candidate(_periodless(scope, dataset, metrics, dimensions, grain))
         return
     days = scope.catalog.days.get(dataset.loaded_from)
@@ -200,6 +206,8 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
         )
         if dataset.name != "cost_and_usage":
             assumptions.append(f"answered from {dataset.label}")
+        if dataset.scoped in ("budgets", "unit_costs") and scope.catalog.currencies != ("USD",):
+            assumptions.append("charges in other currencies converted to USD at the month's fx_rates")
         yield Candidate(
             plan,
             tuple(dict.fromkeys(assumptions)),
@@ -225,19 +233,29 @@ def _analysed(scope: Scope, plan: QueryPlan) -> QueryPlan:
     analysis = scope.analysis
     if analysis is None:
         return plan
-    own = {"dataset": plan.dataset, "metrics": (analysis.metric,)}
-    usual = {name: own.get(name, field.default) for name, field in QueryPlan.model_fields.items()}
-    spare = [n for n, value in usual.items() if getattr(plan, n) != value and n not in (*analysis.takes, "dataset")]
+    spare = _spare(plan, analysis)
+    wider = scope.lexicon.vocabulary.analyses.get(analysis.wider or "")
+    if spare and wider is not None and not scope.draft.analysis:
+        analysis, spare = wider, _spare(plan, wider)
     if "units" in analysis.takes and scope.draft.units:
         plan = plan.model_copy(update={"given": (("unit", scope.draft.units[0][0]),)})
-    if spare and not scope.draft.analysis:
-        return plan  # a follow-up that asks for the numbers again
+    own_names = scope.model.dimensions[plan.dataset]
+    fine = any(own_names[name].scan == "secondary" for name in plan.dimensions if name in own_names)
+    if (spare or fine) and not scope.draft.analysis:
+        return plan  # a follow-up that asks for the numbers again, like "show the resources"
     if not scope.draft.analysis and scope.previous is not None:
         plan = plan.model_copy(update={"given": scope.previous.given})
     if spare:
         wish = _WISHES.get(spare[0], spare[0].replace("_", " "))
         raise Clarify(f"{analysis.label} does not go with {wish} yet. Leave that out, or ask for it alone.")
     return plan.model_copy(update={"analysis": analysis.name})
+
+
+def _spare(plan: QueryPlan, analysis: Analysis) -> list[str]:
+    """The parts of the plan that the analysis does not take."""
+    own = {"dataset": plan.dataset, "metrics": (analysis.metric,)}
+    usual = {name: own.get(name, field.default) for name, field in QueryPlan.model_fields.items()}
+    return [n for n, value in usual.items() if getattr(plan, n) != value and n not in (*analysis.takes, "dataset")]
 
 
 def _periodless(

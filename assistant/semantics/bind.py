@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from assistant.semantics import taught
 from assistant.semantics.catalog import Catalog, ExtraDimension
 from assistant.semantics.model import Dataset, Dimension, SemanticModel
 from assistant.semantics.vocabulary import Vocabulary
@@ -22,6 +23,7 @@ def bind(model: SemanticModel, catalog: Catalog, vocabulary: Vocabulary) -> Sema
     bound = model.with_dimensions(tuple(found))
     bound = bound.with_dimensions(tuple(_tbm(bound, catalog)))
     bound = bound.with_dimensions(tuple(_scoped(bound, catalog, vocabulary)))
+    bound = taught.bind(bound, vocabulary.taught)
     return replace(bound, datasets=dict(_loaded_first(bound, catalog)))
 
 

@@ -18,6 +18,7 @@ from rapidfuzz.distance import OSA
 from assistant.semantics import bind
 from assistant.semantics.catalog import Catalog
 from assistant.semantics.model import Dimension, SemanticModel, plural
+from assistant.semantics.taught import Word, speaks
 from assistant.semantics.vocabulary import Having, Refusal, Vocabulary
 from assistant.semantics.words import compact, parts, singular, split, stem
 from assistant.values import Grain
@@ -83,6 +84,7 @@ class Lexicon:
         self._add_dimensions()
         self._add_values()
         self._add_units_of_work()
+        self._add_taught()
 
     # --- lookups ------------------------------------------------------------------------------
 
@@ -230,6 +232,8 @@ class Lexicon:
 
     def _add_metrics(self) -> None:
         for metric in self.model.metrics.values():
+            if metric.name in self._made:
+                continue
             for phrase in dict.fromkeys((metric.label, *metric.synonyms)):
                 self._add(phrase, Meaning("metric", 0.0, (metric.name,)))
         for bundle in self.vocabulary.bundles:
@@ -240,7 +244,7 @@ class Lexicon:
         """Each phrase means the dimensions of that very name first, then the others of its concept."""
         phrases: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for dimensions in self.model.dimensions.values():
-            for dimension in dimensions.values():
+            for dimension in (one for one in dimensions.values() if one.name not in self._made):
                 columns = [f.removeprefix("x_") for f in bind.fields(dimension) if f.removeprefix("x_").isalnum()]
                 for phrase in dict.fromkeys((dimension.label, *dimension.synonyms, *columns)):
                     names = phrases[split(phrase)]
@@ -286,6 +290,47 @@ class Lexicon:
                 self._values[name].append(entry)
         for focus in self.vocabulary.focus_values:
             self._add_focus_value(focus.dimension, focus.value, focus.words)
+
+    def _add_taught(self) -> None:
+        """Words that people taught, without those that name a value which is not there, or not for these eyes."""
+        for word in self.vocabulary.taught:
+            if not speaks(word, self.model) or not all(map(self._there, self._places(word))):
+                continue
+            for key in (split(word.word), tuple(singular(w) for w in split(word.word))):
+                # a word that carried no meaning has one now
+                self._exact[key] = [m for m in self._exact[key] if m.kind != "ignore"]
+            self._add(word.word, self._taught(word))
+
+    def _taught(self, word: Word) -> Meaning:
+        if word.kind == "dimension":
+            return Meaning("dimension", 0.0, word.dimensions)
+        if word.kind == "value":
+            place = word.filters[0]
+            return Meaning("value", 0.0, hits=(_named(word, place.dimension, place.values),))
+        if word.kind == "filter":
+            return Meaning("value", 0.0, hits=(_named(word, word.name, (word.meaning,)),))
+        return Meaning("metric", 0.0, (word.name,) if word.kind in ("measure", "formula") else word.metrics)
+
+    def _places(self, word: Word) -> list[tuple[str, str, str]]:
+        return [(word.dataset, one.dimension, value) for one in word.filters for value in one.values]
+
+    def _there(self, place: tuple[str, str, str]) -> bool:
+        """Whether the dimension is known to have the value; those whose values nobody indexed are taken as they are."""
+        dataset, name, value = place
+        dimension = self.model.dimension(dataset, name)
+        if name in self._conditions or not bind.fields(dimension):
+            return True
+        return any(e.value == value and dimension in e.dimensions for e in self._values.get(compact(value), ()))
+
+    @cached_property
+    def _made(self) -> set[str]:
+        """What words that people taught are called in plans: known by these alone, to who may see their values."""
+        return {word.name for word in self.vocabulary.taught if word.kind in ("measure", "formula", "filter")}
+
+    @cached_property
+    def _conditions(self) -> set[str]:
+        """Dimensions whose values are FOCUS's own, in whatever bill."""
+        return {focus.dimension for focus in self.vocabulary.focus_values}
 
     def _add_focus_value(self, dimension: str, value: str, phrases: Iterable[str]) -> None:
         holders = [ds for ds, dims in self.model.dimensions.items() if dimension in dims]
@@ -406,12 +451,16 @@ class Lexicon:
     def _display(self) -> dict[str, str]:
         names = {i.value.lower(): i.value for i in self._all if any(d.scan == "primary" for d in i.dimensions)}
         for dimensions in self.model.dimensions.values():
-            names |= {d.label: d.label for d in dimensions.values()}
-        names |= {m.label: m.label for m in self.model.metrics.values()}
+            names |= {d.label: d.label for d in dimensions.values() if d.name not in self._made}
+        names |= {m.label: m.label for m in self.model.metrics.values() if m.name not in self._made}
         return names
 
     def dimension_labels(self, dataset: str) -> list[str]:
         return [plural(d.label) for d in self.model.dimensions[dataset].values() if d.scan == "primary"]
+
+
+def _named(word: Word, dimension: str, values: tuple[str, ...]) -> ValueHit:
+    return ValueHit(word.dataset, dimension, values, 0.0, "primary", "alias")
 
 
 def _with_and(value: str) -> Iterable[str]:

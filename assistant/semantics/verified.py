@@ -1,4 +1,4 @@
-"""schemas/verified.yaml: questions whose SQL somebody has checked. Found by their words, never by likeness."""
+"""schemas/verified.yaml: questions whose SQL somebody has checked, by their words; never by likeness."""
 
 from __future__ import annotations
 
@@ -13,17 +13,26 @@ from assistant.semantics.words import tokens
 from assistant.values import Period
 
 A_YEAR_ON = timedelta(days=400)
-_KEYS = ("name", "questions", "sql", "by", "on")
+_KEYS = ("name", "questions", "sql", "by", "on", "owner", "until")
 
 
 @dataclass(frozen=True)
 class Verified:
-    """`sql` is DuckDB's, over the tables that people see. `by` checked it `on` that day."""
+    """`sql` is DuckDB's, over the tables that people see. `by` checked it `on` that day; `owner` answers for it.
+
+    questions: the ways to ask it. until: the last day that it is used; None is without end.
+    """
 
     name: str
     sql: str
     by: str
     on: str
+    owner: str = ""
+    until: str | None = None
+    questions: tuple[str, ...] = ()
+
+    def lapsed(self, today: date) -> bool:
+        return self.until is not None and today.isoformat() > self.until
 
 
 def normal(question: str) -> tuple[str, ...]:
@@ -38,6 +47,11 @@ def moves(question: str, grammar: TimeGrammar, today: date) -> bool:
     """Whether the question's days depend on the day it is asked, as they do when it names none."""
     now, later = (_periods(question, grammar, day) for day in (today, today + A_YEAR_ON))
     return not now or now != later
+
+
+def dated(question: str, grammar: TimeGrammar) -> bool:
+    """Whether the question names its days."""
+    return bool(_periods(question, grammar, date(2000, 1, 1)))
 
 
 def _periods(question: str, grammar: TimeGrammar, today: date) -> list[Period | date]:
@@ -60,8 +74,12 @@ def read(folder: Path) -> dict[tuple[str, ...], Verified]:
     found: dict[tuple[str, ...], Verified] = {}
     for node in top.require("queries"):
         node.only(_KEYS)
-        query = Verified(node.require("name"), node.require("sql").strip(), node.require("by"), node.require("on"))
-        for question in schema_files.words(node.require("questions"), node, "questions"):
+        questions = schema_files.words(node.require("questions"), node, "questions")
+        query = Verified(
+            node.require("name"), node.require("sql").strip(), node.require("by"), node.require("on"),
+            node.get("owner", node["by"]), node.get("until"), questions,
+        )  # fmt: skip
+        for question in questions:
             if normal(question) in found:
                 raise node.fail(f"“{question}” is verified twice.")
             found[normal(question)] = query

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from assistant.semantics import schema_files
+from assistant.semantics import schema_files, taught
+from assistant.semantics.taught import Word
 from assistant.semantics.time_grammar import TimeGrammar
 from assistant.semantics.words import compact, split
 from assistant.values import Grain
@@ -78,6 +79,8 @@ class Analysis:
 
     metric: what it is about when none is named. period: the words for its usual period. compares: with the one before.
     ahead: its period may reach beyond the loaded days. beside: words that say nothing more beside its own.
+    wider: the analysis that a follow-up with a part that this one does not take goes to. asks: whole messages that mean
+    another analysis of the same thing, after this one or after one that it is the wider one of.
     """
 
     name: str
@@ -89,6 +92,8 @@ class Analysis:
     ahead: bool
     words: tuple[str, ...]
     beside: frozenset[str] = frozenset()
+    wider: str | None = None
+    asks: Mapping[tuple[str, ...], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,7 @@ class Vocabulary:
     everyday: frozenset[str]
     spellings: Mapping[str, str]
     workloads: Workloads
+    taught: tuple[Word, ...] = ()
 
     def same_concept(self, one: str, other: str) -> bool:
         """Whether two dimension names mean the same thing to people: squad and team."""
@@ -208,6 +214,7 @@ def read(folder: Path) -> Vocabulary:
         everyday=schema_files.plain_words(folder / "everyday.txt"),
         analyses={one.name: one for one in map(_analysis, top["analyses"])},
         workloads=_workloads(top["workloads"], schema_files.read(folder / "finops.yaml")),
+        taught=taught.read(folder).words,
     )
 
 
@@ -248,7 +255,7 @@ def _workloads(node: Any, finops: Any) -> Workloads:
 
 
 def _analysis(node: Any) -> Analysis:
-    node.only(("name", "label", "metric", "period", "takes", "compares", "ahead", "words", "beside"))
+    node.only(("name", "label", "metric", "period", "takes", "compares", "ahead", "words", "beside", "wider", "asks"))
     return Analysis(
         node.require("name"),
         node.require("label"),
@@ -259,6 +266,12 @@ def _analysis(node: Any) -> Analysis:
         node.get("ahead") == "true",
         schema_files.words(node.require("words"), node, "words"),
         frozenset(schema_files.words(node.get("beside", []), node, "beside")),
+        node.get("wider"),
+        {
+            split(phrase): name
+            for name, phrases in schema_files.mapping(node.get("asks", {}), node, "asks").items()
+            for phrase in schema_files.words(phrases, node, f"asks.{name}")
+        },
     )
 
 

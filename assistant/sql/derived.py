@@ -64,7 +64,7 @@ def _budget_lines(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> st
     if scope == "total":
         return (
             f"{lines} UNION ALL SELECT CAST(ChargePeriodStart AS DATE) AS day, NULL AS subject, 0 AS budget_usd, "
-            f"EffectiveCost AS actual_usd FROM {_costs(plan, model, catalog)}"
+            f"EffectiveCost AS actual_usd FROM {costs_in_usd(plan, model, catalog)}"
         )
     counterpart = model.dimension("budget_lines", scope).counterpart
     if counterpart is None:
@@ -72,14 +72,14 @@ def _budget_lines(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> st
     expression = model.dimension("cost_and_usage", counterpart).expression
     return (
         f"{lines} UNION ALL SELECT CAST(ChargePeriodStart AS DATE) AS day, {expression} AS subject, 0 AS budget_usd, "
-        f"EffectiveCost AS actual_usd FROM {_costs(plan, model, catalog)} WHERE {expression} IN "
+        f"EffectiveCost AS actual_usd FROM {costs_in_usd(plan, model, catalog)} WHERE {expression} IN "
         f"(SELECT value FROM budgets WHERE dimension IN ({spelled}))"
     )
 
 
-def _costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
+def costs_in_usd(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
     """Charges in USD, which budgets and unit costs are in. Raises Refused when a month has no rate for a currency."""
-    if (len(catalog.currencies) < 2 and "USD" in catalog.currencies) or not catalog.currencies:
+    if only_usd(catalog):
         return "cost_and_usage"
     known = {(r["from_currency"], r["month"]) for r in catalog.small.get("fx_rates", ()) if r["to_currency"] == "USD"}
     for currency in catalog.currencies:
@@ -90,6 +90,10 @@ def _costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
                     f"from {currency} to USD for {month:%b %Y}."
                 )
     return f"({converted(model.datasets['cost_and_usage'], catalog, 'USD').sql(dialect='duckdb')}) AS usd_costs"
+
+
+def only_usd(catalog: Catalog) -> bool:
+    return not catalog.currencies or tuple(catalog.currencies) == ("USD",)
 
 
 def _months(plan: QueryPlan, catalog: Catalog) -> list[date]:
@@ -126,8 +130,11 @@ def _allowance_lines(plan: QueryPlan, model: SemanticModel, catalog: Catalog) ->
     )
 
 
-def _unit_costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
-    """Cost of what unit_cost_map names ÷ volume, over months that have both (contract "AI measures")."""
+def serving(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> dict[str | None, list[str]]:
+    """Product (None: all of them) → conditions on the charges that serve the plan's unit of work.
+
+    Raises Refused where unit_cost_map names none.
+    """
     wanted = next((f.values for f in plan.filters if f.dimension == "business_metric"), ())
     if not wanted:
         kept = ", ".join(str(r["metric"]) for r in catalog.small.get("business_metrics", ()))
@@ -141,13 +148,26 @@ def _unit_costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
             served.setdefault(product, []).append(condition)
     if not served:
         raise Refused(f"unit_cost_map names no costs for {' and '.join(wanted)}; load it with `askcost load`.")
+    return served
+
+
+def any_of(served: dict[str | None, list[str]]) -> str:
+    """The condition on every charge that serves some product."""
+    return f"({' OR '.join(dict.fromkeys(c for conditions in served.values() for c in conditions))})"
+
+
+def _unit_costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
+    """Cost of what unit_cost_map names ÷ volume, over months that have both (contract "AI measures")."""
+    served = serving(plan, model, catalog)
+    wanted, products = (
+        next((f.values for f in plan.filters if f.dimension == name), ()) for name in ("business_metric", "product")
+    )
     each = "product" in plan.dimensions
     if each and None in served:
         raise Refused(f"unit_cost_map does not say which product the costs of {' and '.join(wanted)} belong to.")
     volumes = f"metric IN ({', '.join(map(_text, wanted))})"
     if products:
         volumes += f" AND product IN ({', '.join(map(_text, products))})"
-    serving = " OR ".join(dict.fromkeys(c for conditions in served.values() for c in conditions))
     metric = _text(wanted[0]) if len(wanted) == 1 else "NULL"
     name = _text(products[0]) if len(products) == 1 else "NULL"
     if each:
@@ -155,8 +175,8 @@ def _unit_costs(plan: QueryPlan, model: SemanticModel, catalog: Catalog) -> str:
         name = f"CASE {arms} END"
     return (
         f"WITH served AS (SELECT CAST(DATE_TRUNC('month', ChargePeriodStart) AS DATE) AS month, "
-        f"{name} AS product, SUM(EffectiveCost) AS cost FROM {_costs(plan, model, catalog)} "
-        f"WHERE ({serving}) GROUP BY ALL), "
+        f"{name} AS product, SUM(EffectiveCost) AS cost FROM {costs_in_usd(plan, model, catalog)} "
+        f"WHERE {any_of(served)} GROUP BY ALL), "
         f"produced AS (SELECT month, {'product' if each else name} AS product, SUM(volume) AS volume "
         f"FROM business_metrics WHERE {volumes} GROUP BY ALL) "
         f"SELECT served.month, served.cost, produced.volume, {metric} AS business_metric, served.product "

@@ -1,4 +1,4 @@
-"""The picture that fits an answer, as a spec that no library owns. Knows nothing of how it is drawn.
+"""The picture that fits a result, as a spec that no library owns (values.Chart). Knows nothing of how it is drawn.
 
 Line for time, bars for a ranking, waterfall for a change, stacked bars for parts over time, one big number
 for a scalar.
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from assistant.semantics import calendar
 from assistant.telling.table import plain
-from assistant.values import AnswerColumn, Grain, Period, QueryPlan
+from assistant.values import AnswerColumn, Chart, Period, QueryPlan, Series, Value
 
 MOST_SERIES = 10
 MOST_BARS = 20
@@ -24,33 +24,6 @@ OTHER = "Other"
 STEP = "step"  # the column that names the steps of a change, from what was to what is
 
 Row = Sequence[Any]
-Value = Decimal | int | float
-
-
-@dataclass(frozen=True)
-class Series:
-    """One line, or one colour of bars; `values` are aligned with the chart's labels, None where there is nothing."""
-
-    name: str
-    values: tuple[Value | None, ...]
-
-
-@dataclass(frozen=True)
-class Chart:
-    """labels: names or days along the axis. unit: as in the answer's columns. title: what the values measure.
-
-    waterfall: one series of signed steps, the first and the last label being totals.
-    number: one label, one value; `previous` is what it is compared with, `trend` (day, value) how it came about.
-    """
-
-    kind: Literal["line", "bar", "stacked", "waterfall", "number"]
-    title: str
-    labels: tuple[str, ...]
-    series: tuple[Series, ...]
-    unit: str | None = None
-    grain: Grain | None = None
-    previous: Value | None = None
-    trend: tuple[tuple[str, Value | None], ...] = ()
 
 
 def draw(

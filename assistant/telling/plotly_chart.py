@@ -11,9 +11,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from assistant.telling.chart import OTHER, Chart, Value
+from assistant.telling.chart import OTHER
 from assistant.telling.figures import SYMBOLS, currency_of, figure
-from assistant.values import Grain
+from assistant.values import Chart, Grain, Value
 
 LONGEST_NAME = 32
 # Okabe and Ito's colours and four more of like strength: told apart by the colour-blind, on white and on black.
@@ -22,6 +22,7 @@ COLORS = (
 )  # fmt: skip
 RISE, FALL, TOTAL = "#d55e00", "#009e73", "#0072b2"
 GREY = "#8a8f98"
+MOST_POINTS = 62  # days with a marker each; more would be a band of markers
 MOST_TICKS = 7  # as many as a phone has room for
 
 
@@ -93,10 +94,12 @@ def _floats(values: Sequence[Value | None]) -> list[float | None]:
 
 def _times(chart: Chart) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     stacked = chart.kind == "stacked"
-    data = []
+    data = _band(chart)
+    points = "lines+markers" if len(chart.labels) <= MOST_POINTS and not chart.band else "lines"
     for at, one in enumerate(chart.series):
         color = GREY if one.name.startswith(f"{OTHER} (") else COLORS[at % len(COLORS)]
-        look = {"type": "bar"} if stacked else {"type": "scatter", "mode": "lines+markers", "line": {"width": 2.5}}
+        line = {"width": 2.5, "color": color, "dash": "dash" if one.dashed else "solid"}
+        look = {"type": "bar"} if stacked else {"type": "scatter", "mode": points, "line": line}
         data.append(
             {
                 **look,
@@ -108,6 +111,7 @@ def _times(chart: Chart) -> tuple[list[dict[str, Any]], dict[str, Any]]:
                 "hovertemplate": "%{customdata}<extra></extra>",
             }
         )
+    data += _marks(chart)
     shown = list(chart.labels)[:: math.ceil(len(chart.labels) / MOST_TICKS)]
     dates: dict[str, Any] = {
         "type": "date",
@@ -128,6 +132,47 @@ def _times(chart: Chart) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         "yaxis": {**_axis(chart), "rangemode": "tozero"},
     }
     return data, layout
+
+
+def _band(chart: Chart) -> list[dict[str, Any]]:
+    """The lowest and the highest that are likely, and the colour between them."""
+    if chart.band is None:
+        return []
+    named = _markup_free(chart.band_name)
+    return [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": named,
+            "x": list(chart.labels),
+            "y": _floats(values),
+            "line": {"width": 0, "color": COLORS[0]},
+            "fill": fill,
+            "fillcolor": "rgba(0,114,178,0.18)",
+            "showlegend": fill == "tonexty",
+            "customdata": [_said(f"{chart.band_name}, {side}", value, chart.unit) for value in values],
+            "hovertemplate": "%{customdata}<extra></extra>",
+        }
+        for side, fill, values in zip(("low", "high"), ("none", "tonexty"), chart.band, strict=True)
+    ]
+
+
+def _marks(chart: Chart) -> list[dict[str, Any]]:
+    """Points on the days that stand out."""
+    if not chart.marked:
+        return []
+    first = chart.series[0].values
+    return [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "x": [chart.labels[at] for at in chart.marked],
+            "y": _floats([first[at] for at in chart.marked]),
+            "marker": {"color": RISE, "size": 9},
+            "showlegend": False,
+            "hoverinfo": "skip",
+        }
+    ]
 
 
 def _ticks(labels: Sequence[str], grain: Grain | None) -> list[str]:

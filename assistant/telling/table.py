@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assistant.telling.figures import currency_of, figure
-from assistant.values import AnswerColumn
+from assistant.values import AnswerColumn, Chart
 
 GAP = 2
 BAR_WIDTH = 12
@@ -87,6 +87,24 @@ def to_terminal(
     if charted is not None and columns[0].kind == "time" and len(rows) > 2:
         console.print(Text(_sparks([row[charted] for row in rows], width), style="blue"))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def to_sparks(chart: Chart, width: int) -> str:
+    """Each line of a chart as a line of sparks under one scale, its first and last day below."""
+    names = [plain(one.name) for one in chart.series]
+    room = max(map(len, names)) + GAP
+    step = -(-len(chart.labels) // max(width - room, 10))
+    known = [float(v) for one in chart.series for v in one.values if v is not None] or [0.0]
+    low, high = min(0.0, *known), max(known)
+    lines = [
+        name.ljust(room) + "".join(_spark(v, low, high) for v in one.values[::step])
+        for name, one in zip(names, chart.series, strict=True)
+    ]
+    return "\n".join([*(line.rstrip() for line in lines), " " * room + f"{chart.labels[0]} to {chart.labels[-1]}"])
+
+
+def _spark(value: Any, low: float, high: float) -> str:
+    return " " if value is None else SPARKS[round((float(value) - low) * (len(SPARKS) - 1) / (high - low or 1))]
 
 
 def to_csv(columns: Sequence[AnswerColumn], rows: Sequence[Sequence[Any]]) -> str:
@@ -226,6 +244,4 @@ def _bar(row: Sequence[Any], rows: Sequence[Sequence[Any]], at: int) -> str:
 
 def _sparks(values: Sequence[Any], width: int) -> str:
     shown = [float(value or 0) for value in values[-width:]]
-    low, high = min(shown), max(shown)
-    steps = (len(SPARKS) - 1) / (high - low or 1)
-    return "".join(SPARKS[round((value - low) * steps)] for value in shown)
+    return "".join(_spark(value, min(shown), max(shown)) for value in shown)

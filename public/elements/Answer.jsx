@@ -211,18 +211,53 @@ function Sql({ panel, original }) {
   )
 }
 
-function Audit({ answer_id }) {
+function Receipt({ answer_id }) {
   const [lines, setLines] = useState(null)
+  const [again, setAgain] = useState(null)
+  const [busy, setBusy] = useState(false)
   const open = async () => {
     const reply = await fetch(`/answers/${answer_id}/audit`)
     setLines(reply.ok ? await reply.json() : [])
   }
+  const replay = async () => {
+    setBusy(true)
+    try {
+      const reply = await fetch(`/answers/${answer_id}/replay`)
+      const body = await reply.json()
+      setAgain(reply.ok ? body : { sentences: [body.detail], columns: [], rows: [], notes: [] })
+    } finally {
+      setBusy(false)
+    }
+  }
   return (
     <details className="ac-sql" data-testid="audit" onToggle={(e) => (e.currentTarget.open && lines === null ? open() : null)}>
-      <summary>In the audit</summary>
+      <summary>Receipt</summary>
       <dl className="ac-record">
         {(lines || []).map(([name, value], at) => <div key={at}><dt>{name}</dt><dd dir="auto">{value}</dd></div>)}
       </dl>
+      <div className="ac-row">
+        <Button size="sm" variant="outline" disabled={busy} onClick={replay} data-testid="replay"
+          title="Runs it on the data loaded now and says what changed">{busy ? 'Running…' : 'Run it again'}</Button>
+      </div>
+      {again ? (
+        <div data-testid="replayed" role="status">
+          {again.sentences.map((said, at) => <p key={at} dir="auto">{said}</p>)}
+          {again.rows.length ? (
+            <div className="ac-scroll" tabIndex={0} role="region" aria-label="Rows that changed">
+              <table className="ac-table">
+                <thead><tr>{again.columns.map((column, at) => <th key={at} scope="col">{column.label}</th>)}</tr></thead>
+                <tbody>
+                  {again.rows.slice(0, 100).map((row, line) => (
+                    <tr key={line}>{row.map((cell, at) => <td key={at} dir="auto"
+                      className={again.columns[at].number ? 'ac-number' : 'ac-name'}>{cell}</td>)}</tr>
+                  ))}
+                </tbody>
+              </table>
+            </div>
+          ) : null}
+          <ul className="ac-assumptions">{again.notes.map((note, at) => <li key={at} dir="auto">{note}</li>)}</ul>
+        </div>
+      ) : null}
     </details>
   )
 }
@@ -282,7 +317,7 @@ export default function Answer() {
         </div>
       ) : null}
       {panel.sql ? <Sql panel={panel} original={props.original} /> : null}
-      <Audit answer_id={panel.answer_id} />
+      <Receipt answer_id={panel.answer_id} />
       <p className="ac-quiet" data-testid="quiet">{panel.quiet}</p>
     </div>
   )

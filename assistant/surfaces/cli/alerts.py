@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 
 import click
 
-from assistant.alerts import reading, sending
+from assistant.alerts import reading, recalling, sending
 from assistant.alerts.described import span, when
 from assistant.alerts.firing import Told, Watch, muted, now_at
 from assistant.alerts.question import EXAMPLES, Asker
@@ -125,8 +125,12 @@ def dead(config: Config, retry: bool) -> int:
     for one in found:
         reason = one.error or "the process that was sending it ended"
         click.echo(plain(f"{one.rule}  {one.at:%Y-%m-%d %H:%M} UTC  {one.occurrence}: {reason}"))
-        if retry and one.rule in rules and one.message is not None:
-            told = own.retry(one, rules[one.rule][0])
+        if retry and one.rule in (*rules, recalling.RULE) and one.message is not None:
+            told = (
+                recalling.retry(own.assistant, own.alerts, one)
+                if one.rule == recalling.RULE
+                else own.retry(one, rules[one.rule][0])
+            )
             failed += told is not None and told.outcome == "failed"
             click.echo(f"    {_said(told) if told else 'somebody else is sending it'}")
     if not found:

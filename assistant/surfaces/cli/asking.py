@@ -21,7 +21,7 @@ from assistant.assistant import Assistant
 from assistant.config import Config
 from assistant.errors import LoadError
 from assistant.telling.answer_object import to_dict
-from assistant.telling.table import plain, to_terminal
+from assistant.telling.table import plain, to_sparks, to_terminal
 from assistant.values import Answer, Question
 
 EXIT = {"answered": 0, "error": 1, "clarify": 3, "refused": 4}
@@ -148,6 +148,9 @@ def draw(answer: Answer) -> None:
         click.echo(to_terminal(answer.columns, answer.rows[:MOST_SHOWN], width, color))
         if len(answer.rows) > MOST_SHOWN:
             click.echo(dimmed(f"… {len(answer.rows) - MOST_SHOWN} more rows (--json shows all)"))
+    if answer.chart is not None and answer.chart.kind == "line":
+        click.echo()
+        click.echo(to_sparks(answer.chart, min(shutil.get_terminal_size((100, 24)).columns, 140)))
     click.echo()
     click.echo(dimmed(plain(f"Understood: {answer.understood}")))
     for assumption in answer.assumptions:

@@ -76,7 +76,9 @@ def _results(config: Config, wanted: Wanted) -> Iterator[tuple[Path, Result]]:
                     houses[company] = _house(config, wanted, company, stack)
                 asked, check = houses[company]
                 item = {**item, "thread": f"{this}/{item['thread']}" if item.get("thread") else None}
-                yield file, evaluation.judge(asked, item, check, names_period=wanted.adapter is None)
+                result = evaluation.judge(asked, item, check, names_period=wanted.adapter is None)
+                if item.get("expect") != "any":  # else it only sets the scene for what follows in its thread
+                    yield file, result
 
 
 def _house(config: Config, wanted: Wanted, company: str, stack: ExitStack) -> tuple[Asked, Check]:

@@ -16,6 +16,7 @@ from assistant.config import Config
 from assistant.engines.duckdb_engine import Trusted
 from assistant.errors import AssistantError, LoadError
 from assistant.house import check_policies
+from assistant.surfaces.cli import standing
 from assistant.telling.table import plain
 from assistant.warehouse import demo as demo_company
 from assistant.warehouse import load as loader
@@ -38,6 +39,7 @@ def load(config: Config, paths: tuple[str, ...], table: str | None, replace: boo
         click.echo(json.dumps(report.to_dict(), ensure_ascii=False))
     else:
         _draw(report, config.warehouse)
+    standing.after_load(config)
     return 0
 
 

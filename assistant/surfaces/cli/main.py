@@ -15,7 +15,7 @@ from typing import Any, Literal
 import click
 
 from assistant.errors import AssistantError, Clarify
-from assistant.surfaces.cli import alert, keeping, looking_back, metering, money, outlook, programs
+from assistant.surfaces.cli import alert, keeping, looking_back, metering, money, outlook, programs, teach
 from assistant.surfaces.cli.options import DATE, configuration, engine_option, warehouse_option
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -24,10 +24,15 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 class Commands(click.Group):
     """Every command's errors are one clear line and the exit code of their kind."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta["askcost.words"] = " ".join(["askcost", *args])
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except AssistantError as error:
+            ctx.meta["askcost.error"] = error
             options = f" One of: {'; '.join(error.options)}." if isinstance(error, Clarify) and error.options else ""
             click.echo(f"askcost: {error}{options}", err=True)
             sys.exit(error.exit_code)
@@ -37,6 +42,7 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:  # a defect of ours: one line for the user, the rest for whoever debugs
+            ctx.meta["askcost.error"] = error
             if "ASKCOST_DEBUG" in os.environ:
                 raise
             click.echo(
@@ -336,6 +342,7 @@ COMMANDS = (
     *looking_back.COMMANDS,
     *keeping.COMMANDS,
     *programs.COMMANDS,
+    *teach.COMMANDS,
 )
 for command in COMMANDS:
     main.add_command(command)

@@ -9,7 +9,7 @@ from functools import cached_property
 import click
 
 from assistant.analysis import anomalies as analysis
-from assistant.analysis import forecasts
+from assistant.analysis import budget_outlook, forecasts
 from assistant.analysis.books import COSTS, USAGE, Books
 from assistant.assistant import Assistant
 from assistant.config import Config
@@ -31,7 +31,7 @@ class Asked:
     shape: str | None
 
     def books(self) -> Books:
-        return self.assistant.books(self.user, self.today)
+        return reports.books(self.config, self.user, self.today, self.assistant)
 
     def filters(self) -> tuple[Filter, ...]:
         """The words as this user knows them: values outside the row policy do not exist."""
@@ -40,7 +40,7 @@ class Asked:
 
     @cached_property
     def assistant(self) -> Assistant:
-        return Assistant(self.config, surface="cli")
+        return Assistant(self.config, surface="report")
 
 
 def anomalies(asked: Asked, since: date | None, everything: bool, rescan: bool) -> int:
@@ -68,5 +68,5 @@ def forecast(asked: Asked, until: tuple[str | date, ...], by: str | None, tokens
 
 
 def budgets(asked: Asked, month: date | None) -> int:
-    reports.show(forecasts.budget_report(asked.books(), month), asked.shape)
+    reports.show(budget_outlook.report(asked.books(), month), asked.shape)
     return 0

@@ -13,9 +13,9 @@ import click
 
 from assistant.assistant import Assistant
 from assistant.config import Config
+from assistant.desk.desk import statement
 from assistant.engine_room import open_engine
 from assistant.errors import AssistantError, Refused
-from assistant.premises import confirmed
 from assistant.sql import explain
 from assistant.sql.scan import Scan
 from assistant.surfaces.cli.asking import lines
@@ -32,19 +32,23 @@ def _assistant(config: Config, run: bool) -> Assistant:
 def once(config: Config, text: str, user: str | None, check: bool, explained: bool, shape: str) -> int:
     assistant = _assistant(config, run=not check)
     try:
+        if not (check or explained):
+            _, ran = statement(assistant, text, user, None, None)
+            if ran.error is not None:
+                raise ran.error
+            assert ran.checked is not None
+            assert ran.rows is not None
+            _show(ran.checked, ran.rows, shape)
+            return 0
         checked = assistant.check(text, user)
         if explained:
             for one in explain.explain(checked, assistant.access(user)):
                 click.echo(plain(f"{one.column}: {one.definition}  ← {', '.join(one.sources) or 'nothing loaded'}"))
             return 0
-        if check:
-            _say_checked(checked, assistant.estimate(checked, user), shape)
-            return 0
-        rows = assistant.execute(checked, assistant.access(user), user, confirmed(text))
+        _say_checked(checked, assistant.estimate(checked, user), shape)
+        return 0
     finally:
         assistant.close()
-    _show(checked, rows, shape)
-    return 0
 
 
 def rewritten(text: str, to: str | None) -> int:
@@ -69,11 +73,16 @@ def _one(assistant: Assistant, row: dict[str, Any], user: str | None, check: boo
     columns: list[Any] | None = None
     rows: list[Any] | None = None
     try:
-        checked = assistant.check(str(row["sql"]), row.get("user", user))
-        result["accepted"] = True
-        if not check:
-            asker = row.get("user", user)
-            found = assistant.execute(checked, assistant.access(asker), asker, confirmed(str(row["sql"])))
+        if check:
+            assistant.check(str(row["sql"]), row.get("user", user))
+            result["accepted"] = True
+        else:
+            _, ran = statement(assistant, str(row["sql"]), row.get("user", user), None, None)
+            result["accepted"] = ran.checked is not None or not isinstance(ran.error, Refused)
+            if ran.error is not None:
+                raise ran.error
+            assert ran.rows
+            found = ran.rows
             columns = [{"name": n, "type": t} for n, t in zip(found.columns, found.types, strict=True)]
             rows = [[plain_value(v) for v in r] for r in found.rows]
     except Refused as error:

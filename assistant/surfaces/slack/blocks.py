@@ -174,6 +174,7 @@ def _buttons(answer: Answer, extras: Extras) -> list[Block]:
         blocks.append(ActionsBlock(elements=asks))
     tools: list[Any] = [
         ButtonElement(text=_plain("Show SQL"), action_id="sql", value=answer.answer_id),
+        ButtonElement(text=_plain("Receipt"), action_id="receipt", value=answer.answer_id),
         ButtonElement(text=_plain("CSV file"), action_id="csv", value=answer.answer_id),
         ButtonElement(text=_plain("Save question"), action_id="save", value=answer.answer_id),
     ]

@@ -183,6 +183,7 @@ class Bot:
         app.command("/askcost")(self._command)
         app.shortcut("explain_number")(private.explain)
         app.action("sql")(private.sql)
+        app.action("receipt")(private.receipt)
         app.action("save")(private.save)
         app.action("unsave")(private.unsave)
         app.action("link")(_acknowledge)

@@ -12,10 +12,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from assistant.telling.chart import OTHER, Chart, Value
+from assistant.telling.chart import OTHER
 from assistant.telling.figures import SYMBOLS, currency_of, figure
 from assistant.telling.table import plain
-from assistant.values import Grain
+from assistant.values import Chart, Grain, Series, Value
 
 WIDTH = 520
 ROW = 34
@@ -66,6 +66,9 @@ def described(chart: Chart) -> str:
     """The chart in words, at most 2,000 characters: what it measures and its largest values."""
     if chart.kind in ("line", "stacked"):
         told = [f"{plain(one.name)} {_first_last(one.values, chart)}" for one in chart.series[:5]]
+        if chart.band:
+            low, high = (_said(side[-1], chart.unit) for side in chart.band)
+            told.append(f"{plain(chart.band_name)} at the end {low} to {high}")
         text = f"{_title(chart)}, {chart.labels[0]} to {chart.labels[-1]}: {'; '.join(told)}."
     else:
         values = chart.series[0].values
@@ -113,8 +116,41 @@ def _times(chart: Chart) -> tuple[dict[str, Any], dict[str, Any]]:
     if chart.kind == "line":
         del encoding["order"]
         height["stack"] = None
+    size = {"width": WIDTH, "height": 300}
+    if chart.kind == "line" and (chart.band or chart.marked or any(one.dashed for one in chart.series)):
+        return {"data": {"values": rows}, "layer": _layers(chart, encoding)}, size
     mark = {"type": "bar"} if chart.kind == "stacked" else {"type": "line", "strokeWidth": 2.5, "point": True}
-    return {"data": {"values": rows}, "mark": mark, "encoding": encoding}, {"width": WIDTH, "height": 300}
+    return {"data": {"values": rows}, "mark": mark, "encoding": encoding}, size
+
+
+def _layers(chart: Chart, encoding: dict[str, Any]) -> list[dict[str, Any]]:
+    """The band behind, lines (dashed where nothing happened yet) on it, and points for the days that stand out."""
+    x, y = encoding["x"], encoding["y"]
+    layers: list[dict[str, Any]] = []
+    if chart.band:
+        low, high = chart.band
+        inside = [
+            {"when": _bucket(label, chart.grain), "low": _float(a), "high": _float(b)}
+            for label, a, b in zip(chart.labels, low, high, strict=True)
+            if a is not None and b is not None
+        ]
+        span = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}
+        area = {"type": "area", "color": COLORS[0], "opacity": 0.2}
+        layers.append({"data": {"values": inside}, "mark": area, "encoding": span})
+    drawn = {**encoding, "strokeDash": _dashes(chart.series)}
+    layers.append({"mark": {"type": "line", "strokeWidth": 2.5}, "encoding": drawn})
+    if chart.marked:
+        first = chart.series[0].values
+        out = [{"when": _bucket(chart.labels[at], chart.grain), "value": _float(first[at])} for at in chart.marked]
+        point = {"type": "point", "filled": True, "size": 70, "color": RISE, "opacity": 1}
+        layers.append({"data": {"values": out}, "mark": point, "encoding": {"x": x, "y": y}})
+    return layers
+
+
+def _dashes(series: Sequence[Series]) -> dict[str, Any]:
+    keys = [f"{at}" for at in range(len(series))]
+    scale = {"domain": keys, "range": [[6, 4] if one.dashed else [1, 0] for one in series]}
+    return {"field": "key", "type": "nominal", "scale": scale, "legend": None}
 
 
 def _bars(chart: Chart) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -207,7 +243,7 @@ def _steps(chart: Chart) -> tuple[dict[str, Any], dict[str, Any]]:
     ]
     spec: dict[str, Any] = {"data": {"values": rows}, "encoding": {"y": y}, "layer": layers}
     if start > 0:
-        note = f"The bars start at {_said(Decimal(round(start)), chart.unit)}, not at zero"
+        note = f"The bars start at {_said(Decimal(f'{start:.3g}'), chart.unit)}, not at zero"
         spec["title"] = {**_heading(chart), "subtitle": note, "subtitleFontSize": 13}
     return spec, {"width": WIDTH - 150, "height": {"step": ROW}}
 

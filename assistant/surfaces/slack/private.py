@@ -8,7 +8,7 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 from slack_sdk.models.blocks import Block
 
-from assistant.desk import briefing, shown
+from assistant.desk import briefing, replay, shown
 from assistant.errors import AssistantError, LedgerError, Refused
 from assistant.ledger import budget, store
 from assistant.ledger.budget import Budget, amount
@@ -19,6 +19,7 @@ from assistant.surfaces.slack.answering import STRANGER, Answering
 from assistant.surfaces.slack.post import READING, Place
 from assistant.values import Answer
 
+MOST_NOTES = 20
 NOT_OURS = "This message holds no answer of askcost, so it can't be explained. Ask me for the number, and explain that."
 
 
@@ -42,6 +43,30 @@ class Private:
             return views.sql(explain.format(record["sql"]), web)
 
         await self._show(client, view, "SQL", body, answer_id, made)
+
+    async def receipt(self, ack: Any, body: dict[str, Any], client: Any) -> None:
+        """What the audit keeps of the answer under the button, and what becomes of it on the data loaded now."""
+        await ack()
+        view = await client.views_open(trigger_id=body["trigger_id"], view=views.loading("Receipt"))
+        answer_id = str(body["actions"][0]["value"])
+        await self._show(client, view, "Receipt", body, answer_id, self._receipt)
+
+    def _receipt(self, record: dict[str, Any], user: str, readers: tuple[str, ...]) -> list[Block]:
+        try:  # whoever looks sees no more of it than they may
+            report = replay.replay(self._desk.assistant, record["answer_id"], user)
+            again, notes = report.sentences, report.notes[:MOST_NOTES]
+        except AssistantError as error:
+            again, notes = (str(error),), ()
+        facts = (
+            ("Question", record["question"]),
+            ("Understood", record["understood"]),
+            ("When", str(record["at"])[:16].replace("T", " ") + " UTC"),
+            ("Row policy", record["policy"]),
+            ("Rows", f"{record['row_count']:,}, digest {str(record['digest'])[:12]}…"),
+            ("Data version", record["data_version"]),
+            *(("Run again" if n == 0 else "And", said) for n, said in enumerate(again)),
+        )
+        return [*views.explained(facts, ()), *(views.small(note) for note in notes)]
 
     async def explain(self, ack: Any, body: dict[str, Any], client: Any) -> None:
         """What stands behind the numbers of a message of ours."""

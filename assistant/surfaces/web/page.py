@@ -24,7 +24,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from assistant.alerts.firing import Readers, unknown
 from assistant.alerts.talk import Talk
-from assistant.desk import shown
+from assistant.desk import replay, shown
 from assistant.desk.desk import Desk, Recalled
 from assistant.errors import AssistantError
 from assistant.surfaces.web import alerts, api, history, logs, payload, sign_in
@@ -95,6 +95,17 @@ async def lineage(asked: Answered) -> Response:
 async def audit(asked: Answered) -> Response:
     kept = await to_thread.run_sync(asked.desk.record, asked.recalled.answer.answer_id, asked.user)
     return _private(JSONResponse(payload.record(kept)))
+
+
+@routes.get("/answers/{answer_id}/replay")
+async def replayed(asked: Answered) -> Response:
+    """The answer run again on what is loaded now; in words when it can't be."""
+    core, answer_id = asked.desk.assistant, asked.recalled.answer.answer_id
+    try:
+        report = await to_thread.run_sync(replay.replay, core, answer_id)
+    except AssistantError as error:
+        return _private(JSONResponse(payload.unreplayed(str(error))))
+    return _private(JSONResponse(await to_thread.run_sync(payload.replayed, report)))
 
 
 @routes.get("/answers/{answer_id}/csv")

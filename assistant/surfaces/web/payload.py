@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from assistant import verifying
+from assistant.analysis.report import Report
 from assistant.desk import changes, incidents
 from assistant.desk.desk import Desk, Recalled
 from assistant.desk.shown import cells, quiet, unlinked, writer
@@ -59,6 +60,21 @@ def panel(recalled: Recalled, desk: Desk, user: str | None) -> dict[str, Any]:
         "incidents": _incidents(answer, desk, user),
         "today": desk.today.isoformat(),
     }
+
+
+def replayed(report: Report) -> dict[str, Any]:
+    """What became of an answer: sentences, the rows that changed, notes; all of it texts."""
+    answer = Answer("answered", "", "", columns=report.columns, rows=report.rows)
+    return {
+        "sentences": [plain(said) for said in report.sentences],
+        "columns": [_head(column, report.rows, at) for at, column in enumerate(report.columns)],
+        "rows": cells(answer),
+        "notes": [plain(note) for note in report.notes],
+    }
+
+
+def unreplayed(why: str) -> dict[str, Any]:
+    return {"sentences": [plain(why)], "columns": [], "rows": [], "notes": []}
 
 
 def _incidents(answer: Answer, desk: Desk, user: str | None) -> list[dict[str, Any]]:
