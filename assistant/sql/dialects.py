@@ -115,11 +115,12 @@ def _filtered_first(tree: Expr) -> Expr:
                 inner.set(part, None)
                 outer.set(part, found)
         for number, key in enumerate(outer.args["order"].expressions if outer.args.get("order") else ()):
-            if isinstance(key.this, exp.Column) and key.this.table:
+            of_tables = {bool(column.table) for column in key.this.find_all(exp.Column)}
+            if of_tables == {True}:
                 inner.select(exp.alias_(key.this.copy(), f"by_{number}", quoted=True), copy=False)
                 key.set("this", exp.column(f"by_{number}", "filtered", quoted=True))
-            elif not isinstance(key.this, exp.Column | exp.Literal):
-                raise Refused("QUALIFY with ORDER BY an expression can't be said on this engine; give it a name.")
+            elif len(of_tables) == 2:
+                raise Refused("QUALIFY with this ORDER BY can't be said on this engine; give its expression a name.")
         outer.from_(inner.subquery("filtered", copy=False), copy=False)
         if select is tree:
             tree = outer
