@@ -174,7 +174,7 @@ def demo(rows: int, end: datetime | None, seed: int, warehouse: Path | None) -> 
 
 
 @main.command(name="eval")
-@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option(
     "--report", type=click.Path(path_type=Path, file_okay=False), help="Write HTML, Markdown and the run here."
 )
@@ -311,7 +311,7 @@ def doctor(warehouse: Path | None) -> None:
 
 @main.group()
 def warehouse() -> None:
-    """What is kept to answer fast. Example: askcost warehouse advise."""
+    """What is kept to answer fast; each command takes --warehouse. Example: askcost warehouse advise."""
 
 
 @warehouse.command(name="rollups")
