@@ -48,7 +48,7 @@ def unit_costs(books: Books, metric: str, product: str | None, start: date | Non
     tree = derived.query(plan, house.model, house.catalog)
     assert tree is not None
     served = {c.alias: c.this for c in tree.args["with_"].expressions}["served"]
-    costs = dict(books.rows(served.sql(dialect="duckdb")))
+    costs = {month: cost for month, _, cost in books.rows(served.sql(dialect="duckdb"))}
     volumes = dict(
         books.rows(
             f"SELECT month, SUM(volume) AS volume FROM business_metrics WHERE {' AND '.join(where)} GROUP BY month",

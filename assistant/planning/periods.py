@@ -104,7 +104,7 @@ def choose(scope: Scope, dataset: Dataset, days: Days, grain: Grain | None) -> S
     if comparison is not None:
         if dataset.grain == "day":  # a month of a monthly table is whole
             period, comparison = aligned(period, comparison, days, assumptions)
-        _alike(period, comparison, days)
+            _alike(period, comparison, days)
         _loaded(comparison, days, dataset)
         if days.count(comparison.start, comparison.end) < comparison.days:
             assumptions.append(_partly(comparison, days))
