@@ -45,7 +45,8 @@ def lexicon_of(assistant_for: AssistantFor, tmp_path_factory: pytest.TempPathFac
         assert "fiscal_year_starts: 1\n" in text
         text = text.replace("fiscal_year_starts: 1\n", f"fiscal_year_starts: {fiscal}\n")
         (schemas / "vocabulary.yaml").write_text(text, encoding="utf-8")
-        shutil.copy(ROOT / "schemas" / "finops.yaml", schemas)
+        for name in ("finops.yaml", "everyday.txt"):
+            shutil.copy(ROOT / "schemas" / name, schemas)
         return Lexicon(house.model, replace(house.catalog, days=days), vocabulary.read(schemas))
 
     return lambda group: make(group["first"], group["newest"], group.get("fiscal", 1))

@@ -173,6 +173,9 @@ def roll_up(
             continue
         for cause in _causes(one, event, left, watched, explained):
             its = _its_event(cause, event)
+            if identity(cause.node, its) in {i.id for i in found}:  # a node above saw the rest of what is told already
+                _mention(found, one.node, event)
+                continue
             found.append(_incident(cube, cause, its, explained, owner))
     return sorted(found, key=lambda i: (-abs(i.excess), i.id))
 
@@ -264,8 +267,8 @@ def identity(node: Node, event: Event) -> str:
 def _explain(
     one: Watched, day: date, excess: float, cube: Cube, start: date, explained: dict[tuple[Key, date], float]
 ) -> None:
-    """Shares a day's excess out to the cells by how much each moved, so that every node sees its part."""
-    shifts = {key: moved(cube, key, day, start) for key in one.keys}
+    """Shares a day's excess out to the cells by how much each moved beyond what is told: every node sees its part."""
+    shifts = {key: moved(cube, key, day, start) - explained.get((key, day), 0.0) for key in one.keys}
     same = {key: value for key, value in shifts.items() if value * excess > 0}
     whole = sum(same.values())
     shares = same if whole else dict.fromkeys(one.keys, 1.0)
@@ -278,7 +281,7 @@ def moved(cube: Cube, key: Key, day: date, start: date) -> float:
     """A cell's day against the same weekday of the weeks before the event."""
     amounts, place = cube.cells[key], (day - cube.start).days
     back = ((day - start).days // 7 + 1) * 7
-    before = [amounts[p] for p in range(place - back, max(-1, place - back - 28), -7) if p >= 0]
+    before = [amounts[p] for p in range(place - back, max(-1, place - back - 56), -7) if p >= 0]
     if not 0 <= place < len(amounts):
         return 0.0
     return amounts[place] - (sorted(before)[len(before) // 2] if before else 0.0)

@@ -27,7 +27,7 @@ class Ledger:
         self.store = store
         self._keep_days, self._keep_rows = keep_days, keep_rows
         self._pruned_on: date | None = None
-        self._memory: dict[tuple[str, str | None], QueryPlan] = {}
+        self._memory: dict[tuple[str, str | None], QueryPlan] = {}  # both only of answers that could not be kept
         self._asked: dict[tuple[str, str | None], str | None] = {}
         self.problem: str | None = None
 
@@ -52,11 +52,7 @@ class Ledger:
         return True
 
     def record(self, answer: Answer, surface: str, data_version: str, receipt: Receipt = receipts.NONE) -> None:
-        """Appends one answer, and remembers its plan for the thread."""
-        if answer.thread:
-            self._asked[answer.thread, answer.user] = answer.question if answer.status == "clarify" else None
-        if answer.thread and answer.plan is not None and answer.status == "answered":
-            self._memory[answer.thread, answer.user] = answer.plan
+        """Appends one answer. Only what the store can't keep is remembered for its thread: others write there too."""
         # made before the transaction: others stand in line for it
         record = receipts.record(answer, surface, data_version, receipt, self._keep_rows)
         try:
@@ -65,6 +61,16 @@ class Ledger:
                 chain.append(run, record)
         except LedgerError as error:
             self.problem = str(error)
+            self._remember(answer)
+        else:
+            for kept in (self._memory, self._asked):
+                kept.pop((answer.thread or "", answer.user), None)
+
+    def _remember(self, answer: Answer) -> None:
+        if answer.thread:
+            self._asked[answer.thread, answer.user] = answer.question if answer.status == "clarify" else None
+        if answer.thread and answer.plan is not None and answer.status == "answered":
+            self._memory[answer.thread, answer.user] = answer.plan
 
     def _prune(self) -> None:
         now = datetime.now(UTC)

@@ -242,7 +242,9 @@ class _Compiler:
         if self.plan.average and self.plan.period:
             return [_as(sql(f"{name} / {self._divisor(self.plan.period)}"), self.heads.average(metric))]
         if self.plan.cumulative:
-            return [_as(sql(f"SUM({name}) OVER ({self._in_time_order()})"), self.heads.cumulative(metric))]
+            # no step is NULL; said so, every dialect can write it
+            upto = f"SUM({name}) OVER ({self._in_time_order()} NULLS FIRST)"
+            return [_as(sql(upto), self.heads.cumulative(metric))]
         outputs: list[Expr] = [exp.column(name)]
         if self.plan.share and metric.additive | metric.counted:
             whole = f"{name}_whole" if self.plan.part else f"SUM({name}) OVER ({self._share_scope()})"
