@@ -341,6 +341,8 @@ def _anonymous(node: Expr, dialect: str) -> Expr:
         if not isinstance(node.parent, exp.Distinct):
             raise _refused("row()")
         return exp.Tuple(expressions=[one.copy() for one in arguments])
+    if name == "cardinality":
+        return exp.ArraySize(this=arguments[0].copy())
     if name == "error" and dialect in SPARKS:
         return exp.func("RAISE_ERROR", arguments[0].copy())
     if name == "error":
