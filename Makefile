@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run ask test install check bench docs site deploy-check clean
+.PHONY: run ask test cluster install check bench docs site deploy-check clean
 
 run: $(VENV)/.installed
 	$(BIN)/askcost serve
@@ -21,6 +21,10 @@ test: $(VENV)/.installed-test
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+cluster: $(VENV)/.installed-test  # the tests on a real Spark cluster, started here from PySpark's jars (500 MB, Java 17)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[cluster]"
+	$(BIN)/pytest tests/test_spark.py -o addopts="-q"
 
 bench: $(VENV)/.installed-test
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[bench]"
