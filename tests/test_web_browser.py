@@ -193,6 +193,7 @@ def test_a_long_statement_shows_where_it_is_and_can_be_stopped(visit: Visit) -> 
     page = visit.page
     visit.ask("cost by team last month")
     page.wait_for_url("**/thread/**")  # the page draws itself anew then
+    page.wait_for_load_state("networkidle")
     visit.last("sql").locator("summary").click()
     visit.last("sql-text").fill("SELECT count(*) FROM " + ", ".join(f"cost_and_usage c{n}" for n in range(5)))
     visit.last("sql-run").click()
