@@ -321,7 +321,7 @@ class Assistant(Premises):
             period=plan.period,
             sql=sql,
             confidence=reading.confidence,
-            assumptions=(*reading.assumptions, *found.notes, *note),
+            assumptions=tuple(dict.fromkeys((*reading.assumptions, *found.notes, *note))),
             plan=plan,
             timings_ms=clock.laps,
             executed=";\n\n".join(books.executed),

@@ -110,6 +110,13 @@ def test_a_comparison_says_by_how_much_and_from_what(tarnbrook: Assistant) -> No
     assert "Jan 2026" in text
 
 
+def test_a_ranking_by_size_says_nothing_of_the_largest_move(tarnbrook: Assistant) -> None:
+    text = told(tarnbrook, "top 2 squads by cost in February 2026 versus January 2026")
+    assert "largest move" not in text
+    assert text.startswith("Payments had the highest effective cost in Feb 2026: $41,670.32")
+    assert "Jan 2026" in text
+
+
 def test_a_trend_says_where_it_began_and_ended(tarnbrook: Assistant) -> None:
     text = told(tarnbrook, "monthly cost from December 2025 to February 2026")
     assert "Dec 2025" in text

@@ -52,7 +52,7 @@ def budgets_of(books: Books, month: date | None, span: Span | None = None) -> tu
     if any(unit != "USD" for held in series.values() for unit, _ in held):
         notes.append("Budgets are in USD: costs in other currencies are not in them, for rates are missing.")
     elif len(books.house.catalog.currencies) > 1:
-        notes.append("Charges in other currencies are converted to USD at the month's fx_rates.")
+        notes.append("charges in other currencies converted to USD at the month's fx_rates")
     order = {"over": 0, "will exceed": 1, "at risk": 2, "unknown": 3, "on track": 4}
     found.sort(key=lambda s: (order[s.state], -(s.over or Decimal(0)), s.budget.dimension, s.budget.value or ""))
     return found, notes

@@ -266,12 +266,25 @@ class _Story:
         sums = self._total(current), self._total(previous)
         if all(sums) and not self.plan.limit and not self.plan.having:
             yield f"{self.subject} {self.was} {sums[0]}{self.scope}, against {sums[1]} in {self.before}."
+        if self.plan.limit and self.plan.order and not self.plan.order.by.endswith(("change", "change_percent")):
+            yield self._leading(current, change, percent)
+            return
         movers = sorted((r for r in self.rows if r[change] is not None), key=lambda r: -abs(r[change]))
         if movers:
             moved = self._moved(movers[0], change, percent)
             told = all(sums) and not self.plan.limit and not self.plan.having
             between = "" if told else f" from {self.before} to {self.period}{self._filters}"
             yield f"The largest move{between}: {self.name(movers[0])}, {moved} to {self.shown(movers[0], current)}."
+
+    def _leading(self, current: int, change: int, percent: int) -> str:
+        """What stands first by its size: who moved most may not be among the rows."""
+        direction = "highest" if not self.plan.order or self.plan.order.descending else "lowest"
+        row = next((r for r in self.rows if r[current] is not None), self.rows[0])
+        moved = self._moved(row, change, percent)
+        return (
+            f"{self.name(row)} had the {direction} {self.subject.lower()}{self.scope}: {self.shown(row, current)}, "
+            f"{moved} from {self.before}."
+        )
 
     def _moved(self, row: Row, change: int, percent: int) -> str:
         value = row[change]
