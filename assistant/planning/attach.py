@@ -156,6 +156,11 @@ class _Attacher:
             case "analysis":
                 self._analysis(span, meaning)
 
+    def _counts(self, i: int) -> bool:
+        """`the 2 costliest squads`: a number beside a superlative is how many, even where something is called 2."""
+        beside = (self.sentence.after(i), self.sentence.before(i))
+        return any(self.sentence.spans[j].operator("top", "bottom") for j in beside if j is not None)
+
     def _named(self, i: int, span: Span) -> bool:
         """`what did Claims spend`: written as the name is, where a unit of work would not stand."""
         return i > 0 and self.sentence.written_as_value(span) and not self.sentence.per_unit(i)
@@ -171,7 +176,7 @@ class _Attacher:
     def _as_number(self, i: int, span: Span) -> bool:
         if span.number is None:
             return False
-        if span.hits and not span.currency:
+        if span.hits and not span.currency and not self._counts(i):
             self._value(i, span)
             return True
         after, before = self.sentence.after(i), self.sentence.before(i)

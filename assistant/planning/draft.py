@@ -96,6 +96,7 @@ class Draft:
     limit: int | None = None
     number: int | None = None
     descending: bool | None = None
+    by_size: bool = False
     sorted: bool | None = None
     which: bool = False
     who: bool = False

@@ -57,7 +57,7 @@ def limit_and_order(
 def measure(scope: Scope, metric: str, compared: bool) -> str:
     name = scope.model.metric(metric).column
     if compared:
-        if scope.draft.change or scope.draft.by_rate:
+        if (scope.draft.change or scope.draft.by_rate) and not scope.draft.by_size:
             return "change_percent" if scope.draft.by_rate else "change"
         return "current"
     if scope.averaged and not scope.draft.trend:

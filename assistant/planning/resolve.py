@@ -155,6 +155,12 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
     currency = ranking.currency(scope, dataset, used, base)
     share = draft.share or (base.share if base else False)
     average = ranking.average(scope, used, base)
+    if average not in (None, Grain.DAY) and not draft.times and scope.previous is None and scope.analysis is None:
+        # the usual thirty days touch two months, and half of one is no month
+        label = f"average {used[0].label} per {average}"
+        raise Clarify(
+            f"{label[:1].upper()}{label[1:]} over which time?", (f"{label} this year", f"{label} last quarter")
+        )
     combinations = list(islice(product(*choices), MOST_READINGS))
     pairs = [filtering.straddling(scope, uses, combination) for combination in combinations]
     if pairs and all(pairs):

@@ -33,6 +33,7 @@ _TOP = (
     "analyses",
     "spellings",
     "pronouns",
+    "sizes",
     "workloads",
 )
 
@@ -136,6 +137,7 @@ class Vocabulary:
     refusals: tuple[Refusal, ...]
     analyses: Mapping[str, Analysis]
     pronouns: tuple[str, ...]
+    sizes: tuple[str, ...]
     everyday: frozenset[str]
     spellings: Mapping[str, str]
     workloads: Workloads
@@ -210,6 +212,7 @@ def read(folder: Path) -> Vocabulary:
             for node in top["refusals"]
         ),
         spellings=dict(schema_files.mapping(top["spellings"], top, "spellings")),
+        sizes=schema_files.words(top["sizes"], top, "sizes"),
         pronouns=schema_files.words(top["pronouns"], top, "pronouns"),
         everyday=schema_files.plain_words(folder / "everyday.txt"),
         analyses={one.name: one for one in map(_analysis, top["analyses"])},
