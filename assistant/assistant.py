@@ -137,7 +137,7 @@ class Assistant(Premises):
         try:
             local.read(asked, lexicon, context, run)
         except Clarify as error:
-            option = replies.chosen(question.text, error.options)
+            option = replies.chosen(question.text, error.options, self.vocabulary.wording)
             if option is None and replies.QUOTED.search(error.question) and lexicon.value_hits(compact(question.text)):
                 option = question.text  # the right name of what was unknown
             text = replies.completed(asked, error.question, option) if option else ""

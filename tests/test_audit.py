@@ -134,6 +134,14 @@ def test_statements_and_reports_of_the_command_line_are_kept(
         assert kept["error"] in done.output
 
 
+def test_two_programs_continue_one_conversation(file: Path) -> None:
+    one, other = Ledger(File(file)), Ledger(File(file))
+    one.record(given_answer(1, thread="t"), "slack", "v1")
+    later = QueryPlan(dataset="cost_and_usage", metrics=("effective_cost",))
+    other.record(given_answer(2, thread="t", plan=later), "slack", "v1")
+    assert one.last_plan("t", "ann") == later  # not what it answered itself, which is no longer the last
+
+
 def test_how_many_rows_are_kept_is_a_setting(tmp_path: Path) -> None:
     load([BILL], tmp_path / "w.duckdb")
     assistant = Assistant(Config(warehouse=tmp_path / "w.duckdb", audit_rows=1))

@@ -71,7 +71,7 @@ class Amounts:
         """`top` decides the order; the count stands before or after it. "Spends the most" is about cost."""
         self.draft.descending = name == "top"
         said = " ".join(self.sentence.spans[i].words)
-        self.draft.by_size |= said in self.sentence.lexicon.vocabulary.sizes
+        self.draft.by_size |= said in self.sentence.lexicon.vocabulary.wording["sizes"]
         meanings = [m for w in self.sentence.spans[i].words for m in self.sentence.lexicon.meanings((w,))]
         if any(m.kind == "metric" and m.names == (COST,) for m in meanings):
             self.draft.implies_cost = True

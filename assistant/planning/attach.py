@@ -306,7 +306,7 @@ class _Attacher:
 
     def _empty(self, i: int, span: Span, filled: bool) -> bool:
         follows = self.sentence.spans[i + 1] if i + 1 < len(self.sentence.spans) else None
-        plain = not filled and {"no", "without"} & set(span.words)
+        plain = not filled and set(self.sentence.lexicon.vocabulary.wording["nothing"]) & set(span.words)
         if plain and follows is not None and follows.hits and not follows.of("dimension"):
             self._settle()
             self.negating, self.readmitting = span.text, False  # "no tax"

@@ -97,7 +97,7 @@ def choose(scope: Scope, dataset: Dataset, days: Days, grain: Grain | None) -> S
             period = _complete(period, grain, days)
         else:
             period, comparison = _prior(draft, period, days, today, bool(first), assumptions)
-    if comparison is not None and comparison.start == period.start and _names_last(draft):
+    if comparison is not None and comparison.start == period.start and _names_last(scope):
         comparison = calendar.shifted(period, "year")  # "this October against last October"
     if comparison is not None and comparison.start == period.start:
         raise Clarify(f"That compares {calendar.label(period)} with itself. With which days should it be compared?")
@@ -124,9 +124,10 @@ def _alike(period: Period, comparison: Period, loaded: Days) -> None:
         )
 
 
-def _names_last(draft: Draft) -> bool:
+def _names_last(scope: Scope) -> bool:
     """Whether one of two equal periods is called this one and the other the last."""
-    return {t.text.split()[0].lower() for t in draft.times} >= {"this", "last"}
+    said, wording = {t.text.split()[0].lower() for t in scope.draft.times}, scope.lexicon.vocabulary.wording
+    return all(said & set(wording[name]) for name in ("this", "last"))
 
 
 def is_now(scope: Scope, use: TimeUse) -> bool:

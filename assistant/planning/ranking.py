@@ -122,7 +122,7 @@ def having(
 
 def _of_charges(scope: Scope) -> bool:
     """`charges above 5000`: each charge is meant."""
-    return any(text.lower() in ("charge", "charges") for text in scope.draft.metric_texts)
+    return any(text.lower() in scope.lexicon.vocabulary.wording["each_charge"] for text in scope.draft.metric_texts)
 
 
 def threshold_of(scope: Scope, use: ThresholdUse, compared: bool) -> str:

@@ -6,17 +6,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from assistant.semantics.words import singular, split
 
 QUOTED = re.compile(r"“([^”]+)”")
 MOST_WORDS = 6
-_PLACES = (("1", "first"), ("2", "second"), ("3", "third"), ("4", "fourth"), ("5", "fifth"), ("6", "sixth"))
-_FILLERS = {"the", "a", "i", "mean", "meant", "one", "option", "please", "by", "number", "yes", "it", "is"}
 
 
-def chosen(reply: str, options: Sequence[str]) -> str | None:
+def chosen(reply: str, options: Sequence[str], wording: Mapping[str, Sequence[str]]) -> str | None:
     """The one option that a short reply names: its text, some of its words, or its place. None for anything else."""
     words = split(reply)
     if not words or len(words) > MOST_WORDS:
@@ -24,11 +22,11 @@ def chosen(reply: str, options: Sequence[str]) -> str | None:
     exact = [o for o in options if split(o) == words]
     if exact:
         return exact[0]
-    said = {singular(w) for w in words if w not in _FILLERS}
+    said = {singular(w) for w in words if w not in wording["filler"]}
     if not said:
         return None
-    for option, place in zip(options, _PLACES, strict=False):
-        if len(said) == 1 and said & set(place):
+    for number, (option, ordinal) in enumerate(zip(options, wording["ordinals"], strict=False), 1):
+        if said in ({str(number)}, {ordinal}):
             return option
     naming = [o for o in options if said <= {singular(w) for w in split(o)}]
     return naming[0] if len(naming) == 1 else None

@@ -8,8 +8,6 @@ from assistant.planning.lattice import Span
 from assistant.semantics.lexicon import Lexicon, Meaning, ValueHit
 from assistant.semantics.words import singular, split
 
-_FILLERS = (("the",), ("any",), ("a",), ("our",), ("both",), ("also",), ("all",))
-
 
 class Sentence:
     """The spans in order, and which of them have been taken by a neighbour."""
@@ -276,7 +274,8 @@ class Sentence:
             return False
         joiners = [s for s in gap if s.operator("conjunction") or s.words == (",",)]
         # Articles only: "=" carries nothing either, but in "squad != Orion and env = prod" it begins a new condition.
-        others = [s for s in gap if s not in joiners and s.words not in _FILLERS]
+        between = {(word,) for word in self.lexicon.vocabulary.wording["between"]}
+        others = [s for s in gap if s not in joiners and s.words not in between]
         return bool(joiners) and all(self.spans.index(s) in self.used for s in others)
 
     def anded(self, i: int, j: int) -> bool:

@@ -24,8 +24,9 @@ class Times:
 
     def take(self, i: int, span: Span) -> None:
         ends = span.times[0].ends
-        if i > 0 and self.sentence.spans[i - 1].words == ("but",):
-            self.draft.unknown.append("but")  # "all of 2026 but January"
+        before = self.sentence.spans[i - 1] if i else None
+        if before is not None and set(before.words) <= set(self.sentence.lexicon.vocabulary.wording["unless"]):
+            self.draft.unknown.append(before.text)  # "all of 2026 but January"
         compares = any(
             s.operator("compare", "change", "increase", "decrease", "growth_rate") or self._sets_side_by_side(s)
             for s in self.sentence.spans

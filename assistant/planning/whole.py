@@ -24,7 +24,7 @@ def open(draft: Draft, sentence: Sentence) -> None:
 def close(draft: Draft, sentence: Sentence, metric_places: Sequence[int]) -> None:
     """Puts right what was read before the rest of the message was known."""
     said = {word for span in sentence.spans for word in span.words}
-    if said & set(sentence.lexicon.vocabulary.pronouns):
+    if said & set(sentence.lexicon.vocabulary.wording["pronouns"]):
         draft.refers = True  # "how many tokens did they use": those of the question before
     if draft.change and not draft.which and _between(draft, sentence):
         draft.change, draft.direction, draft.compare = False, None, True
@@ -56,8 +56,9 @@ def _narrows(draft: Draft, sentence: Sentence) -> bool:
     """`crews that spent less`, `only the increases`: a move that says which rows are wanted."""
     if not (draft.dimensions or draft.metrics or draft.values or draft.times):
         return any(s.operator("include") for s in sentence.spans)
+    relative = sentence.lexicon.vocabulary.wording["relative"]
     return any(
-        one.of("dimension") and other.words in (("that",), ("who",), ("whose",), ("which",))
+        one.of("dimension") and len(other.words) == 1 and other.words[0] in relative
         for one, other in pairwise(sentence.spans)
     )
 
@@ -70,7 +71,8 @@ def _sides_of_share(draft: Draft, sentence: Sentence, metric_places: Sequence[in
         (j for j in range(len(sentence.spans) - 1, share, -1) if sentence.spans[j].operator("copula")),
         None,
     )
-    if len(values) == 1 and values[0].place == share - 1 and "total" in sentence.spans[share].words:
+    whole = set(sentence.lexicon.vocabulary.wording["whole"])
+    if len(values) == 1 and values[0].place == share - 1 and whole & set(sentence.spans[share].words):
         values[0].side = "part"  # "AI share of total per team": of each team's total
     if len(values) < 2:
         return

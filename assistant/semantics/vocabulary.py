@@ -32,10 +32,13 @@ _TOP = (
     "refusals",
     "analyses",
     "spellings",
-    "pronouns",
-    "sizes",
+    "wording",
     "workloads",
 )
+_WORDING = (
+    "pronouns", "sizes", "relative", "nothing", "each_charge", "unless", "whole", "this", "last", "between", "filler",
+    "ordinals",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -136,8 +139,7 @@ class Vocabulary:
     bundles: tuple[Bundle, ...]
     refusals: tuple[Refusal, ...]
     analyses: Mapping[str, Analysis]
-    pronouns: tuple[str, ...]
-    sizes: tuple[str, ...]
+    wording: Mapping[str, tuple[str, ...]]
     everyday: frozenset[str]
     spellings: Mapping[str, str]
     workloads: Workloads
@@ -212,13 +214,17 @@ def read(folder: Path) -> Vocabulary:
             for node in top["refusals"]
         ),
         spellings=dict(schema_files.mapping(top["spellings"], top, "spellings")),
-        sizes=schema_files.words(top["sizes"], top, "sizes"),
-        pronouns=schema_files.words(top["pronouns"], top, "pronouns"),
+        wording=_wording(top["wording"]),
         everyday=schema_files.plain_words(folder / "everyday.txt"),
         analyses={one.name: one for one in map(_analysis, top["analyses"])},
         workloads=_workloads(top["workloads"], schema_files.read(folder / "finops.yaml")),
         taught=taught.read(folder).words,
     )
+
+
+def _wording(node: Any) -> Mapping[str, tuple[str, ...]]:
+    node.only(_WORDING)
+    return {name: schema_files.words(node.require(name), node, name) for name in _WORDING}
 
 
 def _workloads(node: Any, finops: Any) -> Workloads:
