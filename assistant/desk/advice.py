@@ -7,11 +7,11 @@ day. Whether it would really answer, the guard says, which is given the candidat
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from hashlib import sha256
-from typing import Literal
+from typing import Any, Literal
 
 import sqlglot
 from sqlglot import exp
@@ -79,13 +79,13 @@ def advise(assistant: Assistant, days: int, today: date) -> Advice:
 
 
 def _candidates(
-    checked: CheckedQuery, text: str, access: Access, specs: dict[str, dict[str, object]]
+    checked: CheckedQuery, text: str, access: Access, specs: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Rollup]:
     """The rollups that would answer the statement, the smaller first."""
     for table, needed in _columns(checked).items():
         if table not in specs:
             continue
-        time, sums = str(specs[table]["time"]), tuple(map(str, specs[table]["sums"]))  # type: ignore[call-overload]
+        time, sums = str(specs[table]["time"]), tuple(map(str, specs[table]["sums"]))
         dimensions = tuple(sorted(needed - {time, *sums}))
         newest = date.max  # what lies after the newest day is looked at again when it is built
         for grain in GRAINS:

@@ -39,11 +39,14 @@ class Heard:
     meaning: str = ""
 
 
+Do = Literal["teach", "accept", "reject"]
+
+
 @dataclass(frozen=True)
 class Forms:
     """The patterns of teaching.yaml, and its lists."""
 
-    patterns: tuple[tuple[Literal["teach", "accept", "reject"], re.Pattern[str]], ...]
+    patterns: tuple[tuple[Do, re.Pattern[str]], ...]
     operations: tuple[tuple[str, re.Pattern[str]], ...]
     longest: int
     questions: frozenset[str]
@@ -58,8 +61,9 @@ def forms(folder: Path) -> Forms:
     top = schema_files.read(folder / "teaching.yaml")
     top.only(("who", "forms", "review", "operations", "longest", "questions", "bare"))
     who = schema_files.words(top.require("who"), top, "who")
-    lines = [("teach", line) for line in schema_files.words(top.require("forms"), top, "forms")]
-    for do in ("accept", "reject"):
+    lines: list[tuple[Do, str]] = [("teach", line) for line in schema_files.words(top.require("forms"), top, "forms")]
+    reviews: tuple[Do, ...] = ("accept", "reject")
+    for do in reviews:
         lines += [(do, line) for line in schema_files.words(top["review"].require(do), top["review"], do)]
     operations = [
         (name, re.compile(rf"(.+?)\s*(?<!\w){re.escape(said)}(?!\w)\s*(.+)", re.I))
@@ -67,7 +71,7 @@ def forms(folder: Path) -> Forms:
         for said in schema_files.words(phrases, top, f"operations.{name}")
     ]
     return Forms(
-        tuple((do, _pattern(line, who)) for do, line in lines),  # type: ignore[misc]
+        tuple((do, _pattern(line, who)) for do, line in lines),
         tuple(operations),
         int(top.require("longest")),
         frozenset(schema_files.words(top.require("questions"), top, "questions")),
