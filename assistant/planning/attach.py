@@ -156,6 +156,20 @@ class _Attacher:
             case "analysis":
                 self._analysis(span, meaning)
 
+    def _divides(self, i: int) -> bool:
+        """`the app with the highest cost per user`: a rate that is not kept, and no ranking within each user."""
+        per = self.sentence.before(i)
+        measure = (
+            self.sentence.before(per) if per is not None and self.sentence.spans[per].operator("each_of") else None
+        )
+        top = self.sentence.before(measure) if measure is not None else None
+        return (
+            measure is not None
+            and top is not None
+            and self.sentence.spans[measure].of("metric") is not None
+            and self.sentence.spans[top].operator("top", "bottom")
+        )
+
     def _counts(self, i: int) -> bool:
         """`the 2 costliest squads`: a number beside a superlative is how many, even where something is called 2."""
         beside = (self.sentence.after(i), self.sentence.before(i))
@@ -388,6 +402,9 @@ class _Attacher:
         ):
             self.draft.dimensions.pop()
             self.draft.unknown.append(f"{last.text} {span.text}")
+            return
+        if self._divides(i):
+            self.draft.unknown.append(f"per {span.text}")
             return
         each = self.sentence.each_before(i)
         grouped = self.sentence.grouped_before(i)

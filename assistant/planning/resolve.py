@@ -117,6 +117,9 @@ def _plans(scope: Scope, dataset: Dataset, metrics: tuple[str, ...]) -> Iterator
     if base is not None:
         base = carrying.carried(scope, base, dataset)
     dimensions, limit_per = grouping.split_by(scope, dataset, base)
+    if draft.who and draft.thresholds and not dimensions and scope.analysis is None:
+        people = [f"{scope.model.metric(metrics[0]).label} by {d}" for d in naming.ranked_labels(scope, dataset)]
+        raise Clarify("Who: by what? Name it, for example teams or users.", tuple(people))
     metrics = measures.of_usage(scope, metrics, dimensions, dataset)
     used = [scope.model.metric(m) for m in metrics]
     grain = grouping.grain(scope, base)
