@@ -32,6 +32,7 @@ class Config(BaseSettings):
     )
     query_seconds: float = Field(30.0, description="A statement is stopped after this many seconds.")
     query_memory_mb: int = Field(2048, description="Memory one statement may use.")
+    load_memory_mb: int = Field(3072, gt=0, description="Memory a load may use; what needs more goes over the disk.")
     result_cache_mb: int = Field(64, ge=0, description="Results kept for who asks the same again; 0 keeps none.")
     ask_above_rows: int = Field(
         2_000_000_000, gt=0, description="What would read more rows is not run before the user has confirmed it."

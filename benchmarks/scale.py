@@ -4,7 +4,8 @@ polars over Parquet, in one run; then many users while a load runs, and loads th
 python benchmarks/scale.py [ROWS] [--folder DIR] [--users 32] [--kills 10] [--no-polars]
 
 Charges of 24 months from a fixed seed: 120 services, 40 teams, 200 applications, 60 accounts, 30 regions. The result
-cache is off. Needs about 200 bytes of disk for each row, and refuses to start without three times that.
+cache is off. The months are loaded one after another as a company loads them. Needs about 220 bytes of disk for each
+row, half of them where a file copy shares its blocks.
 """
 
 from __future__ import annotations
@@ -34,16 +35,19 @@ from assistant.assistant import Assistant
 from assistant.config import Config
 from assistant.engines.sandbox import Sandbox
 from assistant.values import Question
-from assistant.warehouse import focus
 from assistant.warehouse.load import load
-from assistant.warehouse.publish import writing
 
 MONTHS, FIRST = 24, date(2024, 10, 1)
 TODAY = FIRST + relativedelta(months=MONTHS)
 MEMORY = "4GB"
 LOADED = """
-from pathlib import Path; import sys; from assistant.warehouse.load import load
-load([sys.argv[1]], Path(sys.argv[2]), replace=True)
+import sys, time
+from pathlib import Path
+from assistant.warehouse.load import load
+for bill in sys.argv[2:]:
+    start = time.perf_counter()
+    load([bill], Path(sys.argv[1]), replace=True)
+    print(time.perf_counter() - start, flush=True)
 """
 
 CHARGES = """
@@ -128,7 +132,7 @@ def main() -> None:
     options = asked.parse_args()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="askcost-scale-"))
     folder.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(folder).free < 600 * options.rows:
+    if not (folder / "bills").exists() and shutil.disk_usage(folder).free < 250 * options.rows:
         sys.exit(f"{folder} has too little free disk for {options.rows:,} rows.")
     try:
         run(options, folder)
@@ -140,11 +144,14 @@ def main() -> None:
 def run(options: argparse.Namespace, folder: Path) -> None:
     warehouse, raw, bills = folder / "askcost.duckdb", folder / "raw.duckdb", folder / "bills"
     print(f"{options.rows:,} rows, {MONTHS} months, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}")
-    if not warehouse.exists():
+    if not bills.exists():
         write(bills, options.rows)
-        newest = sorted(bills.glob("*.parquet"))[-1]
-        throughput(newest, options.rows // MONTHS, folder)
-        fill(bills, warehouse, raw)
+    if not warehouse.exists():
+        throughput(sorted(bills.glob("*.parquet"))[-1], options.rows // MONTHS, folder)
+        fill(bills, warehouse, options.rows)
+    if not raw.exists():
+        with duckdb.connect(str(raw), config={"memory_limit": MEMORY}) as con:
+            con.execute(f"CREATE TABLE charges AS FROM '{bills}/*.parquet'")
     report_sizes(warehouse, raw, bills)
     ask_all(warehouse, raw, bills, not options.no_polars)
     if options.users:
@@ -170,40 +177,28 @@ def write(bills: Path, rows: int) -> None:
 
 def throughput(bill: Path, rows: int, folder: Path) -> None:
     def native() -> None:
-        with duckdb.connect(":memory:") as con:
+        (folder / "one.duckdb").unlink(missing_ok=True)
+        with duckdb.connect(str(folder / "one.duckdb")) as con:
             con.execute(f"CREATE TABLE t AS FROM '{bill}'")
 
     def ours() -> None:
-        target = folder / "one.duckdb"
-        target.unlink(missing_ok=True)
-        load([str(bill)], target)
+        (folder / "one.duckdb").unlink(missing_ok=True)
+        load([str(bill)], folder / "one.duckdb")
 
     theirs, own = timed(native, 2)[0], timed(ours, 2)[0]
     print(f"load of one month: {rows / own:,.0f} rows/s, {theirs / own:.0%} of CREATE TABLE AS on the same file")
     (folder / "one.duckdb").unlink()
 
 
-def fill(bills: Path, warehouse: Path, raw: Path) -> None:
-    """The warehouse as loads leave it, filled a month at a time; and the table as delivered."""
-    start = time.perf_counter()
-    with duckdb.connect(str(raw), config={"memory_limit": MEMORY}) as con:
-        con.execute(f"CREATE TABLE charges AS FROM '{bills}/*.parquet'")
-    print(f"table as delivered: {time.perf_counter() - start:,.0f} s")
-    start = time.perf_counter()
-    with writing(warehouse) as con:
-        con.execute(f"SET memory_limit = '{MEMORY}'")
-        con.execute(f"SET temp_directory = '{warehouse}.tmp'")
-        keys = {key: f"Tags.{key}" for key in ("team", "application", "environment")}
-        focus.create_table(con, "DECIMAL(18,6)", tag_keys=keys)
-        for bill in sorted(bills.glob("*.parquet")):
-            shown = ", ".join(f"json_extract_string(Tags, '$.{key}') AS \"{column}\"" for key, column in keys.items())
-            con.execute(
-                "INSERT INTO cost_and_usage BY NAME SELECT * REPLACE "
-                f"(CAST(CAST(Tags AS JSON) AS MAP(VARCHAR, VARCHAR)) AS Tags), {shown} "
-                f"FROM '{bill}' ORDER BY CAST(ChargePeriodStart AS DATE)"
-            )
-        print(f"filled after {time.perf_counter() - start:,.0f} s")
-    print(f"indexed and rolled up after {time.perf_counter() - start:,.0f} s; peak memory so far {peak():.1f} GB")
+def fill(bills: Path, warehouse: Path, rows: int) -> None:
+    """The warehouse as 24 loads leave it, a month each, rollups and all."""
+    files = sorted(map(str, bills.glob("*.parquet")))
+    done = subprocess.run([sys.executable, "-c", LOADED, str(warehouse), *files], check=True, capture_output=True)
+    times = [float(line) for line in done.stdout.split()]
+    print(
+        f"{MONTHS} loads: {sum(times):,.0f} s, {rows / sum(times):,.0f} rows/s; the first {times[0]:.1f} s, the last "
+        f"{times[-1]:.1f} s; peak memory {peak(resource.RUSAGE_CHILDREN):.1f} GB"
+    )
 
 
 def report_sizes(warehouse: Path, raw: Path, bills: Path) -> None:
@@ -226,17 +221,19 @@ def ask_all(warehouse: Path, raw: Path, bills: Path, with_polars: bool) -> None:
     assistant = Assistant(
         Config(warehouse=warehouse, ledger=warehouse.with_suffix(".l"), result_cache_mb=0, llm_model=None)
     )
+    cold = [timed(lambda q=question: assistant.ask(Question(q, today=TODAY)), 1)[0] for question, _ in ASKED]
+    print(f"peak memory after each question was asked once: {peak():.1f} GB")
     hand = duckdb.connect(str(raw), read_only=True, config={"memory_limit": MEMORY})
     loose = duckdb.connect(config={"memory_limit": MEMORY})
     ours, ratios = [], []
     print(
-        "ms: cold / median of 3 warm askcost (of it execute) | by hand on the table | over Parquet | polars | "
+        "ms: cold / median of 5 warm askcost (of it execute) | by hand on the table | over Parquet | polars | "
         "by hand ÷ askcost"
     )
-    for question, spec in ASKED:
-        times, answer = timed(lambda q=question: assistant.ask(Question(q, today=TODAY)), 4, every=True)
+    for (question, spec), first in zip(ASKED, cold, strict=True):
+        times, answer = timed(lambda q=question: assistant.ask(Question(q, today=TODAY)), 5, every=True)
         assert answer.status == "answered", (question, answer.error, answer.clarify)
-        warm = statistics.median(times[1:])
+        warm = statistics.median(times)
         table, rows = timed(lambda s=spec: hand.execute(by_hand(s, "charges")).fetchall(), 3)
         files, _ = timed(lambda s=spec: loose.execute(by_hand(s, f"'{bills}/*.parquet'")).fetchall(), 2)
         frames = timed(lambda s=spec: in_polars(s, bills), 2)[0] if with_polars else 0.0
@@ -245,13 +242,12 @@ def ask_all(warehouse: Path, raw: Path, bills: Path, with_polars: bool) -> None:
         ratios.append(table / warm)
         by = (answer.executed or "").partition("rollup_cost_and_usage_")[2].partition(" ")[0] or "the table"
         print(
-            f"{times[0] * 1000:6.0f} /{warm * 1000:6.0f} ({answer.timings_ms['execute']:5.0f}) |{table * 1000:7.0f} |"
+            f"{first * 1000:6.0f} /{warm * 1000:6.0f} ({answer.timings_ms['execute']:5.0f}) |{table * 1000:7.0f} |"
             f"{files * 1000:7.0f} |{frames * 1000:7.0f} |{table / warm:6.1f} ×  {question} [{by}]"
         )
     print(
         f"median {statistics.median(ours) * 1000:.0f} ms, p95 {sorted(ours)[-1] * 1000:.0f} ms; "
-        f"by hand ÷ askcost: median {statistics.median(ratios):.1f}, least {min(ratios):.2f}; "
-        f"peak memory {peak():.1f} GB"
+        f"by hand ÷ askcost: median {statistics.median(ratios):.1f}, least {min(ratios):.2f}"
     )
     assistant.close()
 
@@ -290,22 +286,27 @@ def in_polars(spec: tuple[str, int, str, str], bills: Path) -> Any:
 def crowd(warehouse: Path, bills: Path, users: int) -> None:
     """Every user asks one question after another while a month is loaded anew; a total is never of half a load."""
     bill = sorted(bills.glob("*.parquet"))[-1]
+    names = warehouse.with_name("users.csv")
+    names.write_text("user,role\n" + "".join(f"user{number},analyst\n" for number in range(users)))
+    load([str(names)], warehouse, replace=True)
     engine = Sandbox(warehouse, workers=2)
     assistant = Assistant(
         Config(warehouse=warehouse, ledger=warehouse.with_suffix(".l"), result_cache_mb=0), engine=engine
     )
     total = assistant.run("SELECT sum(EffectiveCost) AS c FROM cost_and_usage")[1].rows[0][0]
     times: list[float] = []
+    of: dict[str, list[float]] = {}
     faults: list[str] = []
-    busy = subprocess.Popen([sys.executable, "-c", LOADED, str(bill), str(warehouse)], stderr=subprocess.DEVNULL)
+    busy = subprocess.Popen([sys.executable, "-c", LOADED, str(warehouse), str(bill)], stderr=subprocess.DEVNULL)
 
     def user(number: int) -> None:
         chance = random.Random(number)
         while busy.poll() is None and len(times) < 5000:
             question = chance.choice(ASKED)[0] if chance.random() < 0.8 else "total cost over the last 24 months"
             start = time.perf_counter()
-            answer = assistant.ask(Question(question, today=TODAY))
+            answer = assistant.ask(Question(question, today=TODAY, user=f"user{number}"))
             times.append(time.perf_counter() - start)
+            of.setdefault(question, []).append(times[-1])
             if answer.status != "answered":
                 faults.append(f"{question}: {answer.error}")
             elif question.startswith("total") and answer.rows[0][-1] != total:
@@ -326,6 +327,8 @@ def crowd(warehouse: Path, bills: Path, users: int) -> None:
         f"median {statistics.median(times) * 1000:.0f} ms, p95 {ordered[int(len(ordered) * 0.95)] * 1000:.0f} ms, "
         f"{len(faults)} faults {faults[:3]}"
     )
+    for question, taken in sorted(of.items(), key=lambda one: -statistics.median(one[1]))[:4]:
+        print(f"  median {statistics.median(taken) * 1000:6.0f} ms, slowest {max(taken) * 1000:6.0f} ms: {question}")
 
 
 def kill(warehouse: Path, bills: Path, kills: int) -> None:
@@ -339,12 +342,12 @@ def kill(warehouse: Path, bills: Path, kills: int) -> None:
         .fetchone()
     )
     look = whole.format(r=name[0]) if name else "SELECT count(*), sum(EffectiveCost) FROM cost_and_usage"
-    first = timed(lambda: subprocess.run([sys.executable, "-c", LOADED, str(bill), str(warehouse)], check=True), 1)[0]
+    first = timed(lambda: subprocess.run([sys.executable, "-c", LOADED, str(warehouse), str(bill)], check=True), 1)[0]
     with duckdb.connect(str(warehouse), read_only=True) as con:
         expected = con.execute(look).fetchone()
     intact = 0
     for _ in range(kills):
-        process = subprocess.Popen([sys.executable, "-c", LOADED, str(bill), str(warehouse)], stderr=subprocess.DEVNULL)
+        process = subprocess.Popen([sys.executable, "-c", LOADED, str(warehouse), str(bill)], stderr=subprocess.DEVNULL)
         time.sleep(chance.random() * first)
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -366,8 +369,9 @@ def timed(run: Callable[[], Any], times: int, every: bool = False) -> Any:
     return (found if every else min(found)), result
 
 
-def peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+def peak(who: int = resource.RUSAGE_SELF) -> float:
+    """Gigabytes."""
+    return resource.getrusage(who).ru_maxrss / 1e6
 
 
 if __name__ == "__main__":

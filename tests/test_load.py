@@ -139,8 +139,9 @@ def test_the_official_sample_loads_to_the_last_digit(warehouse: Path) -> None:
     assert (report.rows, report.sums[0].billed) == (len(rows), billed)
     columns = [row[0] for row in ask(warehouse, "DESCRIBE cost_and_usage")]
     assert set(contracts.focus_columns()) <= set(columns)
-    days = ask(warehouse, "SELECT CAST(ChargePeriodStart AS DATE) FROM cost_and_usage ORDER BY rowid")
-    assert days == sorted(days)
+    keys = "date_trunc('month', ChargePeriodStart), " + ", ".join(contracts.tables()["cost_and_usage"].layout)
+    lying = ask(warehouse, f"SELECT {keys}, ChargePeriodStart FROM cost_and_usage ORDER BY rowid")
+    assert lying == ask(warehouse, f"SELECT {keys}, ChargePeriodStart FROM cost_and_usage ORDER BY ALL NULLS LAST")
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -199,6 +200,40 @@ def test_parquet_keeps_doubles_maps_and_structs(tmp_path: Path, warehouse: Path)
         ["c"],
         ["d"],
     ]
+
+
+EXACT = """SELECT CAST(i * 1.2345 AS DECIMAL(38, 18)) AS BilledCost,
+    CAST(i * -0.000001 AS DECIMAL(18, 6)) AS EffectiveCost,
+    CAST(i AS BIGINT) * 3000000000 AS ConsumedQuantity, 'USD' AS BillingCurrency, i AS BillingAccountId,
+    CAST(i AS DECIMAL(9, 1)) AS x_size, TIMESTAMPTZ '2026-03-01 00:00:00+00' AS BillingPeriodStart,
+    DATE '2026-03-01' + CAST(i % 40 AS INTEGER) AS ChargePeriodStart,
+    CASE WHEN i % 3 > 0 THEN TIMESTAMP_NS '2026-03-02 01:02:03' END AS ChargePeriodEnd,
+    'Usage' AS ChargeCategory, 'Acme' AS ProviderName FROM range(100) t(i)"""
+
+
+def test_parquet_and_csv_of_the_same_charges_load_alike(tmp_path: Path) -> None:
+    for number, half in enumerate(("i < 50", "i >= 50")):
+        for kind in ("csv", "parquet"):
+            duckdb.sql(f"COPY ({EXACT} WHERE {half}) TO '{tmp_path}/{number}.{kind}'")
+    files = {"text": ("0.csv", "1.csv"), "exact": ("0.parquet", "1.parquet"), "mixed": ("0.parquet", "1.csv")}
+    for name, both in files.items():
+        load([str(tmp_path / file) for file in both], tmp_path / f"{name}.db")
+    with duckdb.connect(str(tmp_path / "text.db")) as con:
+        for name in ("exact", "mixed"):
+            con.execute(f"ATTACH '{tmp_path}/{name}.db'")
+            told = "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'cost_and_usage' AND "
+            kinds = dict(con.execute(f"{told} database_name = '{name}'").fetchall())
+            assert kinds["BilledCost"] == "DECIMAL(18,4)"  # as few decimals as keep every value
+            assert kinds["EffectiveCost"] == "DECIMAL(18,6)"
+            pair = "FROM cost_and_usage", f"FROM {name}.cost_and_usage"
+            for one, other in (pair, pair[::-1]):
+                assert con.execute(f"{one} EXCEPT ALL {other}").fetchall() == []
+
+
+def test_a_moment_without_end_in_parquet_is_named(tmp_path: Path, warehouse: Path) -> None:
+    duckdb.sql(f"COPY ({EXACT.replace('2026-03-02 01:02:03', 'infinity')} LIMIT 5) TO '{tmp_path}/a.parquet'")
+    with pytest.raises(LoadError, match=r"column ChargePeriodEnd.*row 2 of the Parquet file"):
+        load([f"{tmp_path}/a.parquet"], warehouse)
 
 
 def test_a_path_with_pattern_signs_is_a_path(tmp_path: Path, warehouse: Path) -> None:

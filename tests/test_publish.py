@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from assistant.errors import LoadError
+from assistant.warehouse import parquet
 from assistant.warehouse.load import load
 
 HEADER = "BilledCost,EffectiveCost,BillingCurrency,BillingPeriodStart,ChargePeriodStart,ChargeCategory,ProviderName\n"
@@ -133,3 +134,22 @@ def test_the_broken_part_of_many_is_named(warehouse: Path, tmp_path: Path) -> No
     with pytest.raises(LoadError, match=r"part-3\.parquet"):
         load([f"{tmp_path}/*.parquet"], warehouse)
     assert warehouse.read_bytes() == before
+
+
+def test_parquet_is_published_by_month_and_months_that_did_not_change_are_shared(
+    warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "ONE_FILE", 100)
+    lake, bills = tmp_path / "lake", [bill(tmp_path, month) for month in (2, 3)]
+    load([str(path) for path in bills], warehouse)
+    places = []
+    for _ in range(2):
+        version = parquet.publish(warehouse, lake)["version"]
+        places.append(lake / "versions" / version / "main.cost_and_usage")
+        load([str(bill(tmp_path, 3, rows=1500))], warehouse, replace=True)
+    files = [{file.parent.name: file.stat().st_ino for file in sorted(place.rglob("*.parquet"))} for place in places]
+    assert [*files[0]] == [*files[1]] == [f"askcost_month=2026-0{month}" for month in (1, 2, 3)]
+    same = [month for month, inode in files[0].items() if files[1][month] == inode]
+    assert same == ["askcost_month=2026-01", "askcost_month=2026-02"]
+    read = f"SELECT count(*), CAST(sum(BilledCost) AS INTEGER) FROM '{places[1]}/**/*.parquet'"
+    assert duckdb.sql(read).fetchall() == [(3500, 1000 + 2000 + 4500)]

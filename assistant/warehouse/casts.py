@@ -1,4 +1,4 @@
-"""Text to exact values: the SQL that turns a staged text column into a number, a time, a truth.
+"""Text to exact values: the SQL that turns a staged column, mostly text, into a number, a time, a truth.
 
 Each function looks at the column first, so that the SQL it returns can't fail; what can't be read is
 blamed on its line by `Stage.blame_first`.
@@ -16,6 +16,7 @@ from assistant.warehouse.index import quote
 NARROW, WIDE, FINEST = 18, 38, 18
 # DuckDB multiplies two narrow decimals into a narrow one: with more decimals than these it overflows soon.
 ROOMY = 4
+ADDED = 6  # enough room for amounts that meet rates only
 
 WHY = {
     "number": "This is not a number. Write amounts like 1234.56, without currency or thousands signs.",
@@ -43,11 +44,12 @@ class Number:
     scale: int = 0
     fractional: bool = False
     finer: int = 0
+    roomy: int = ROOMY
 
     @property
     def type(self) -> str:
         """The DECIMAL that holds them, and their products: 18 wide when they fit with room, else 38."""
-        wide = NARROW if self.digits + self.scale <= NARROW and self.scale <= ROOMY else WIDE
+        wide = NARROW if self.digits + self.scale <= NARROW and self.scale <= self.roomy else WIDE
         return f"DECIMAL({wide},{self.scale})"
 
 
@@ -58,11 +60,12 @@ def number_like(column: str) -> str:
 
 
 def numbers(con: duckdb.DuckDBPyConnection, columns: Iterable[str], table: str = "stage") -> dict[str, Number | None]:
-    """How the numbers of each text column must be stored; None where a text is no number."""
-    columns = list(columns)
+    """How the numbers of each column must be stored; None where a text is no number."""
+    kinds = staged(con, table)
+    found = _typed(con, {name: kinds[name] for name in columns if kinds[name] != "VARCHAR"}, table)
+    columns = [name for name in columns if name not in found]
     if not columns:
-        return {}
-    found: dict[str, Number | None] = {}
+        return found
     fits = f"DECIMAL({WIDE},{FINEST})"
     # One cheap pass is exact for plain decimals; what looks odd in it gets the costly ones.
     parts = ", ".join(
@@ -83,6 +86,33 @@ def numbers(con: duckdb.DuckDBPyConnection, columns: Iterable[str], table: str =
         else:
             found[name] = Number(digits or 1, scale or 0, scale is not None)
     return found
+
+
+def staged(con: duckdb.DuckDBPyConnection, table: str = "stage") -> dict[str, str]:
+    """Column → type of a temporary table."""
+    return {name: kind for name, kind, *_ in con.execute(f"DESCRIBE {table}").fetchall()}
+
+
+def _typed(con: duckdb.DuckDBPyConnection, kinds: dict[str, str], table: str) -> dict[str, Number | None]:
+    """The same of columns that are decimals or integers already."""
+    if not kinds:
+        return {}
+    largest = ", ".join(f"max(abs(CAST({quote(name)} AS HUGEINT)))" for name in kinds)
+    ends = con.execute(f"SELECT {largest} FROM {table}").fetchone() or ()
+    found: dict[str, Number | None] = {}
+    for (name, kind), most in zip(kinds.items(), ends, strict=True):
+        digits, scale = len(str(most or 0)), int(kind.rstrip(")").split(",")[1]) if kind.startswith("DECIMAL") else 0
+        if digits + scale > NARROW:
+            scale = _needed(con, quote(name), scale, table)
+        found[name] = Number(digits, scale, scale > 0)
+    return found
+
+
+def _needed(con: duckdb.DuckDBPyConnection, column: str, scale: int, table: str) -> int:
+    """The fewest decimals that keep every value of a decimal column."""
+    kept = ", ".join(f"coalesce(bool_and({column} = round({column}, {fewer})), true)" for fewer in range(scale))
+    row = con.execute(f"SELECT {kept} FROM {table}").fetchone() if scale else None
+    return next((fewer for fewer, exact in enumerate(row or ()) if exact), scale)
 
 
 def _measured(con: duckdb.DuckDBPyConnection, column: str, table: str) -> Number:
@@ -109,6 +139,9 @@ def _measured(con: duckdb.DuckDBPyConnection, column: str, table: str) -> Number
 def time(con: duckdb.DuckDBPyConnection, column: str) -> tuple[str, str | None]:
     """(SQL for a UTC TIMESTAMP, predicate of unreadable texts or None) of a staged column."""
     c = quote(column)
+    if staged(con)[column] != "VARCHAR":
+        endless = con.execute(f"SELECT 1 FROM stage WHERE NOT isfinite({c}) LIMIT 1").fetchone()
+        return c, f"NOT isfinite({c})" if endless else None
     american = f"regexp_full_match({c}, '{AMERICAN}')"
     zoned = f"regexp_matches({c}, '[+-]\\d{{2}}(:?\\d{{2}})?$') AND contains({c}, ':')"
     dashed = f"replace({c}, '/', '-')"

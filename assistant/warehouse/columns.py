@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import duckdb
 
@@ -35,7 +36,7 @@ def widen(con: duckdb.DuckDBPyConnection, table: str, wanted: Mapping[str, str |
             if count and isinstance(want, Number) and old.startswith("DECIMAL"):
                 digits = max(len(str(abs(int(end)))) for end in ends)
                 scale = int(old.rstrip(")").split(",")[1])
-                new = Number(max(want.digits, digits), max(want.scale, scale)).type
+                new = replace(want, digits=max(want.digits, digits), scale=max(want.scale, scale)).type
             elif count:
                 new = "VARCHAR"
             if new != old:

@@ -37,13 +37,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One loadable table. `day`: the column whose days count as loaded; `measure` weighs its values."""
+    """One loadable table. `day`: the column whose days count as loaded; `measure` weighs its values.
+
+    `layout`: the columns by which the rows of a month lie together.
+    """
 
     name: str
     columns: Mapping[str, Column] = field(default_factory=dict)
     key: tuple[str, ...] = ()
     day: str | None = None
     measure: str | None = None
+    layout: tuple[str, ...] = ()
     one_of: tuple[str, ...] = ()
     repeats: bool = False
     in_file_order: bool = False
@@ -52,7 +56,10 @@ class Table:
 
 @dataclass(frozen=True)
 class FocusColumn:
-    """A FOCUS CostAndUsage column: DuckDB type (DECIMAL without a width) and its first version."""
+    """A FOCUS CostAndUsage column: DuckDB type (DECIMAL without a width) and its first version.
+
+    `added`: its amounts are added up, and multiplied by rates at most.
+    """
 
     name: str
     type: str
@@ -60,6 +67,7 @@ class FocusColumn:
     removed: str | None = None
     required: bool = False
     filled_from: str | None = None
+    added: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,7 @@ def _table(name: str, about: dict[str, Any]) -> Table:
         column: Column(column, **{**rules, "values": tuple(rules.get("values", ()))})
         for column, rules in about.get("columns", {}).items()
     }
-    lists = {key: tuple(about.get(key, ())) for key in ("key", "one_of")}
+    lists = {key: tuple(about.get(key, ())) for key in ("key", "one_of", "layout")}
     return Table(name, **{**about, **lists, "columns": columns})
 
 

@@ -1,7 +1,8 @@
-"""Staged FOCUS text → rows of cost_and_usage, exact and sorted by day. Knows nothing about files."""
+"""Staged FOCUS text → rows of cost_and_usage, exact and laid out for questions. Knows nothing about files."""
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,26 +12,30 @@ import duckdb
 from assistant.errors import LoadError
 from assistant.warehouse import casts, columns, index, records, restated, tags
 from assistant.warehouse.casts import Number
-from assistant.warehouse.contracts import COSTS, focus_columns
-from assistant.warehouse.index import literal, quote
+from assistant.warehouse.contracts import COSTS, focus_columns, tables
+from assistant.warehouse.index import quote
 from assistant.warehouse.stage import FILE, Stage
 
 # Half a day on, a month that starts at 07:00Z, or the evening before in Asia, lies in its month.
 BILLING_MONTH = "CAST(date_trunc('month', {} + INTERVAL 14 HOURS) AS DATE)"
+# Together in one sort; more are sorted a month at a time, which needs neither the memory nor the disk.
+MOST_SORTED = 2_000_000
 NO_JSON = "This is not valid JSON."
 
 
 @dataclass(frozen=True)
 class Inserted:
-    """What a load did to cost_and_usage: new rows have rowids above `above`; `day`: SQL of a staged row's."""
+    """What a load did to cost_and_usage: new rows have rowids above `above`; `day`: SQL of a staged row's.
+
+    `replaces`: the SQL condition of the older rows that the new ones stand for.
+    """
 
     above: int
-    replaced: int
+    replaces: str | None
     day: str
     rounded: Mapping[str, int]
     keys_left_out: int
     versions: tuple[str, ...]
-    notes: tuple[str, ...] = ()
 
 
 def known(word: str) -> str | None:
@@ -63,7 +68,7 @@ def create_table(
 def insert(stage: Stage, replace: bool) -> Inserted:
     """Add the staged rows to cost_and_usage; raises LoadError for what can't be read or counted once.
 
-    `replace` first removes the billing months of the providers and accounts that the new rows have.
+    `replace`: the billing months of the providers and accounts that the new rows have are to be removed after it.
     """
     con = stage.con
     _require(stage)
@@ -78,7 +83,7 @@ def insert(stage: Stage, replace: bool) -> Inserted:
     create_table(con, types={name: n.type if isinstance(n, Number) else n for name, n in wanted.items()})
     columns.widen(con, COSTS, wanted)
     tags.add_columns(con, hidden)
-    replaced = _settle_overlap(stage, values, replace)
+    replaces = _settle_overlap(stage, values, replace)
     above = (con.execute(f"SELECT coalesce(max(rowid), -1) FROM {COSTS}").fetchone() or (-1,))[0]
     types = index.columns(con, COSTS)
     # Empty columns stay out of the sort: they are NULL anyway.
@@ -86,27 +91,47 @@ def insert(stage: Stage, replace: bool) -> Inserted:
     shown = {name: f"CAST({values[name]} AS {types[name]})" for name in filled if name != "Tags"}
     source = "stage"
     if "Tags" in stage.columns:
-        source = "stage LEFT JOIN tagset ON stage.Tags = tagset.text"
-        shown["Tags"] = "tagset.tags"
-        for key, column in hidden.items():
-            shown[column] = f"tagset.tags[{literal(key)}]"
-    listed = ", ".join(f"{sql} AS {quote(name)}" for name, sql in shown.items())
-    day = f"CAST({values['ChargePeriodStart']} AS DATE)"
-    steps = f"SELECT {day} >= lag({day}) OVER () AS rises FROM stage"
-    rising = con.execute(f"SELECT bool_and(rises) FROM ({steps})").fetchone()
-    order = "" if rising == (True,) else f"ORDER BY {day}"
-    con.execute(f"INSERT INTO {COSTS} BY NAME SELECT {listed} FROM {source} {order}")
-    untold = restated.keep_changes(con, above) if replaced else None
+        tags.spread(con, hidden)
+        source = "stage LEFT JOIN spread ON stage.Tags = spread.__text"
+        shown["Tags"] = "__tags"
+        shown |= {column: quote(column) for column in hidden.values()}
+    _write(con, source, shown, values)
     rounded = {name: number.finer for name, number in numbers.items() if number.finer}
     return Inserted(
         above,
-        replaced,
+        replaces and f"rowid <= {above} AND {replaces}",
         values["ChargePeriodStart"],
         rounded,
         left_out,
         tuple(sorted(set(map(version, stage.present)))),
-        (untold,) if untold else (),
     )
+
+
+def remove_replaced(con: duckdb.DuckDBPyConnection, done: Inserted) -> tuple[int, list[str]]:
+    """Take away what the new rows stand for, and keep what differs; → (rows removed, sentences about it).
+
+    The last step: rowids may change by it.
+    """
+    if done.replaces is None:
+        return 0, []
+    untold = restated.keep_changes(con, done.replaces, f"rowid > {done.above}")
+    removed = con.execute(f"DELETE FROM {COSTS} WHERE {done.replaces}").fetchone()
+    return int(removed[0]) if removed else 0, [untold] if untold else []
+
+
+def _write(con: duckdb.DuckDBPyConnection, source: str, shown: Mapping[str, str], values: Mapping[str, str]) -> None:
+    """Insert the rows month by month, in the order that the contract's layout says: what is asked lies together."""
+    month = f"date_trunc('month', {values['ChargePeriodStart']})"
+    keys = [shown[name] for name in tables()[COSTS].layout if name in shown]
+    order = ", ".join([month, *keys, shown["ChargePeriodStart"]])
+    listed = ", ".join(f"{sql} AS {quote(name)}" for name, sql in shown.items())
+    size = (con.execute("SELECT count(*) FROM stage").fetchone() or (0,))[0]
+    parts = [""]
+    if size > MOST_SORTED:
+        months = con.execute(f"SELECT DISTINCT {month} FROM stage ORDER BY ALL").fetchall()
+        parts = [f"WHERE {month} IS NOT DISTINCT FROM TIMESTAMP '{one}'" for (one,) in months]
+    for part in parts:
+        con.execute(f"INSERT INTO {COSTS} BY NAME SELECT {listed} FROM {source} {part} ORDER BY {order}")
 
 
 def version(present: tuple[str, ...]) -> str:
@@ -147,7 +172,9 @@ def _values(stage: Stage) -> tuple[dict[str, str], dict[str, Number]]:
             if number is None or number.digits > casts.WIDE:
                 bad[name] = (f"{column} IS NOT NULL AND NOT {casts.number_like(column)}", casts.WHY["number"])
             else:
-                numbers[name] = number
+                numbers[name] = (
+                    dataclasses.replace(number, roomy=casts.ADDED) if focus_columns()[name].added else number
+                )
         elif kind == "x" and (number := found[name]) and (number.fractional or name in measures):
             numbers[name] = number
         elif kind == "TIMESTAMP":
@@ -172,8 +199,8 @@ def _filled(con: duckdb.DuckDBPyConnection, values: Mapping[str, str]) -> list[s
     return [name for name, any_value in zip(values, row, strict=True) if any_value]
 
 
-def _settle_overlap(stage: Stage, values: Mapping[str, str], replace: bool) -> int:
-    """Refuse days that are already loaded, or with `replace` remove their months; → rows removed."""
+def _settle_overlap(stage: Stage, values: Mapping[str, str], replace: bool) -> str | None:
+    """Refuse days that are already loaded; with `replace`, the SQL condition of their months instead."""
     con = stage.con
     provider = values["ServiceProviderName"]
     account = values.get("BillingAccountId", "NULL")
@@ -188,14 +215,15 @@ def _settle_overlap(stage: Stage, values: Mapping[str, str], replace: bool) -> i
         f"{BILLING_MONTH.format('BillingPeriodStart')}, CAST(ChargePeriodStart AS DATE) FROM {COSTS}"
     )
     if replace:
-        those = (
-            "(coalesce(ServiceProviderName, ''), coalesce(BillingAccountId, ''), "
+        first, last = con.execute("SELECT min(month), max(month) FROM slices").fetchone() or (None, None)
+        early = "- INTERVAL 14 HOURS"  # the span lets most of the table go unread
+        return (
+            f"BillingPeriodStart >= TIMESTAMP '{first}' {early} "
+            f"AND BillingPeriodStart < TIMESTAMP '{last}' + INTERVAL 1 MONTH {early} "
+            "AND (coalesce(ServiceProviderName, ''), coalesce(BillingAccountId, ''), "
             f"{BILLING_MONTH.format('BillingPeriodStart')}) IN "
             "(SELECT (coalesce(provider, ''), coalesce(account, ''), month) FROM slices)"
         )
-        restated.keep_old(con, those)
-        removed = con.execute(f"DELETE FROM {COSTS} WHERE {those}").fetchone()
-        return int(removed[0]) if removed else 0
     both = con.execute(f"(SELECT * FROM slices) INTERSECT ({loaded}) ORDER BY ALL").fetchall()
     if both:
         provider, account, month, _ = both[0]
@@ -215,4 +243,4 @@ def _settle_overlap(stage: Stage, values: Mapping[str, str], replace: bool) -> i
             "loads these files instead, so name every file of the month.",
             file=stage.sources[same[0]].name if same and same[0] is not None else None,
         )
-    return 0
+    return None

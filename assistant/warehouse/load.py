@@ -70,9 +70,11 @@ def load(
         tell("checking and writing", 0.5)
         if table == COSTS:
             costs = focus.insert(staged, replace)
-            told, replaced = report.of_costs(con, costs), costs.replaced
-            day: str | None = costs.day
+            told = report.of_costs(con, costs)
             notes += told.pop("oddities")
+            replaced, about = focus.remove_replaced(con, costs)
+            notes += about
+            day: str | None = costs.day
         else:
             done = records.insert(staged, contracts.tables()[table], replace, only)
             told, replaced, day = {}, done.replaced, done.day
@@ -137,7 +139,8 @@ def _stage(con: duckdb.DuckDBPyConnection, sources: Sequence[Source], table: str
     have = {name.lower(): name for name in index.columns(con, table) if not name.startswith(index.TAG)}
     word_of = focus.known if table == COSTS else records.knower(contracts.tables()[table])
     known = contracts.focus_columns() if table == COSTS else contracts.tables()[table].columns
-    staged = stage.fill(con, sources, lambda word: word_of(word) or have.get(word.lower()), known)
+    exact = {name: column.type for name, column in contracts.focus_columns().items()} if table == COSTS else {}
+    staged = stage.fill(con, sources, lambda word: word_of(word) or have.get(word.lower()), known, exact)
     if not con.execute("SELECT 1 FROM stage LIMIT 1").fetchone():
         raise LoadError("The file has a header but no rows.", file=sources[0].name)
     return staged

@@ -4,7 +4,8 @@
     PATH/versions/<version>/<schema>.<table>/askcost_month=2026-10/*.parquet   (small tables: one file)
 
 A version is written beside the others and then named in current.json by one os.replace: readers see the old one or the
-new one, whole. The version before stays, for statements that still read it.
+new one, whole. The version before stays, for statements that still read it; a month that both hold alike is one file
+with two names.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from assistant.warehouse.index import literal, quote
 
 CURRENT = "current.json"
 MONTH = "askcost_month"
+NO_MONTH = "__HIVE_DEFAULT_PARTITION__"
+PART = "part-0.parquet"
 FORMAT = 1
 ONE_FILE = 10_000  # rows; a table of fewer is not worth a folder for each month
 # Types that Parquet has no form for, and what holds their values.
@@ -55,11 +58,16 @@ def publish(warehouse: Path, to: Path) -> dict[str, Any]:
 
 def _write(con: duckdb.DuckDBPyConnection, version: str, to: Path) -> dict[str, Any]:
     folder, current = to / "versions" / version, to / CURRENT
-    before = json.loads(current.read_text("utf-8"))["version"] if current.exists() else None
+    held: dict[str, Any] = json.loads(current.read_text("utf-8")) if current.exists() else {}
+    before = held.get("version")
+    earlier = {(one["schema"], one["table"]): one for one in held.get("tables", [])}
     unfinished = folder.with_name(f".{version}.{os.getpid()}")
     unfinished.mkdir(parents=True)
     try:
-        tables = [_table(con, schema, name, unfinished) for schema, name in _tables(con)]
+        tables = [
+            _table(con, schema, name, unfinished, earlier.get((schema, name), {}), to / "versions" / str(before))
+            for schema, name in _tables(con)
+        ]
         manifest = {"format": FORMAT, "version": version, "tables": tables}
         if not folder.exists():  # else this version is published already, and somebody may read it
             unfinished.rename(folder)
@@ -85,8 +93,13 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
     ).fetchall()
 
 
-def _table(con: duckdb.DuckDBPyConnection, schema: str, name: str, folder: Path) -> dict[str, Any]:
-    """Writes one table; its entry in the manifest, with DuckDB's types and the number of rows."""
+def _table(
+    con: duckdb.DuckDBPyConnection, schema: str, name: str, folder: Path, earlier: Mapping[str, Any], old: Path
+) -> dict[str, Any]:
+    """Writes one table; its entry in the manifest, with DuckDB's types and the number of rows.
+
+    earlier: its entry in the version in the folder `old`.
+    """
     found = con.execute(
         "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = ? AND table_name = ? "
         "AND database_name = current_database() ORDER BY column_index",
@@ -99,15 +112,55 @@ def _table(con: duckdb.DuckDBPyConnection, schema: str, name: str, folder: Path)
     place.mkdir()
     day = contracts.tables().get(name, contracts.Table(name)).day if schema == "main" else None
     rows = con.execute(f"SELECT count(*) FROM {quote(schema)}.{quote(name)}").fetchall()[0][0]
+    entry: dict[str, Any] = {"schema": schema, "table": name, "rows": rows, "columns": [*map(list, columns.items())]}
     if day in columns and rows > ONE_FILE:
-        month = f"strftime({quote(str(day))}, '%Y-%m') AS {MONTH}"
-        con.execute(
-            f"COPY (SELECT *, {month} FROM ({source})) TO {literal(str(place))} "
-            f"(FORMAT parquet, COMPRESSION zstd, PARTITION_BY ({MONTH}), OVERWRITE_OR_IGNORE)"
-        )
+        alike = earlier.get("months", {}) if earlier.get("columns") == entry["columns"] else {}
+        entry["months"] = _by_month(con, source, [*columns], quote(str(day)), place, alike, old / place.name)
     elif rows:
-        con.execute(f"COPY ({source}) TO {literal(str(place / 'part-0.parquet'))} (FORMAT parquet, COMPRESSION zstd)")
-    return {"schema": schema, "table": name, "rows": rows, "columns": list(columns.items())}
+        _copy(con, source, place / PART)
+    return entry
+
+
+def _by_month(
+    con: duckdb.DuckDBPyConnection,
+    source: str,
+    columns: Sequence[str],
+    day: str,
+    place: Path,
+    alike: Mapping[str, str],
+    old: Path,
+) -> dict[str, str]:
+    """Writes a folder for each month, but shares those that `alike` says `old` holds; month → its rows' fingerprint."""
+    start = f"CAST(date_trunc('month', {day}) AS DATE)"
+    hashed = f"sum(CAST(hash({', '.join(map(quote, columns))}) AS HUGEINT))"
+    found = con.execute(
+        f"SELECT {start}, concat(count(*), '-', {hashed}) FROM ({source}) GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    prints: dict[str, str] = {}
+    for first, fingerprint in found:
+        month = f"{first:%Y-%m}" if first else NO_MONTH
+        own = place / f"{MONTH}={month}"
+        own.mkdir()
+        if alike.get(month) == fingerprint and (old / own.name / PART).exists():
+            _share(old / own.name / PART, own / PART)
+        else:
+            within = (
+                f"{day} >= DATE '{first}' AND {day} < DATE '{first}' + INTERVAL 1 MONTH" if first else f"{day} IS NULL"
+            )
+            _copy(con, f"SELECT * FROM ({source}) WHERE {within}", own / PART)
+        prints[month] = fingerprint
+    return prints
+
+
+def _copy(con: duckdb.DuckDBPyConnection, source: str, file: Path) -> None:
+    con.execute(f"COPY ({source}) TO {literal(str(file))} (FORMAT parquet, COMPRESSION zstd)")
+
+
+def _share(old: Path, new: Path) -> None:
+    try:
+        os.link(old, new)
+    except OSError:  # a file system without links
+        shutil.copyfile(old, new)
 
 
 def held(kind: str) -> str:

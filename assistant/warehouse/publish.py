@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from assistant.config import Config
 from assistant.errors import LoadError
 from assistant.warehouse import index, rollups
 
@@ -127,6 +128,8 @@ def _open(copy: Path, warehouse: Path) -> duckdb.DuckDBPyConnection:
             f"({str(error).splitlines()[0]}). Name another file with --warehouse, or move this one away."
         ) from error
     con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET enable_progress_bar = false")  # the surfaces tell how far it is
+    con.execute(f"SET memory_limit = '{Config().load_memory_mb}MiB'")
     return con
 
 

@@ -122,4 +122,4 @@ def _oddities(con: duckdb.DuckDBPyConnection, done: Inserted, new: str) -> list[
         told.append(f"The files follow different FOCUS versions: {', '.join(done.versions)}.")
     if done.keys_left_out:
         told.append(f"{done.keys_left_out:,} rare tag keys stay in Tags but are no dimensions of their own.")
-    return [*told, *done.notes]
+    return told

@@ -15,30 +15,35 @@ DAYS = 400
 TABLE = "_askcost.restated"
 
 
-def keep_old(con: duckdb.DuckDBPyConnection, where: str) -> None:
-    """Remembers the rows that are about to be removed."""
-    con.execute(f"CREATE OR REPLACE TEMP TABLE removed AS SELECT * FROM {COSTS} WHERE {where}")
-
-
-def keep_changes(con: duckdb.DuckDBPyConnection, above: int) -> str | None:
-    """Adds to `restated` what differs between the removed rows and those above that rowid; those equal are left out.
+def keep_changes(con: duckdb.DuckDBPyConnection, old: str, new: str) -> str | None:
+    """Adds to `restated` what differs between the charges of these two conditions; those equal are left out.
 
     More than `MOST` differences are too many to name: then none is kept, and a sentence says so.
     """
-    names = ", ".join(map(index.quote, _filled(con, above)))
-    old, new = f"SELECT {names} FROM removed", f"SELECT {names} FROM {COSTS} WHERE rowid > {above}"
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE changed AS "
-        f"SELECT false AS is_after, * FROM ({old} EXCEPT ALL {new}) UNION ALL "
-        f"SELECT true AS is_after, * FROM ({new} EXCEPT ALL {old})"
+    if not con.execute(f"SELECT 1 FROM {COSTS} WHERE {old} LIMIT 1").fetchone():
+        return None
+    filled = [index.quote(name) for name in _filled(con, old, new)]
+    names, mark = ", ".join(filled), f"hash({', '.join(filled)})"
+    con.execute(  # most charges come again as they were: only those whose marks differ are compared
+        f"CREATE OR REPLACE TEMP TABLE marks AS SELECT mark, sum(side) AS more FROM (SELECT {mark} AS mark, "
+        f"CASE WHEN {old} THEN -1 ELSE 1 END AS side FROM {COSTS} WHERE ({old}) OR ({new})) GROUP BY 1 HAVING more <> 0"
     )
-    con.execute("DROP TABLE removed")
-    count = (con.execute("SELECT count(*) FROM changed").fetchone() or (0,))[0]
+    count = (con.execute("SELECT coalesce(sum(abs(more)), 0) FROM marks").fetchone() or (0,))[0]
     if count > MOST:
-        con.execute("DROP TABLE changed")
+        con.execute("DROP TABLE marks")
         return (
             f"{count:,} rows differ from those they replaced, which is too many to be named by `askcost audit replay`."
         )
+    was, is_ = (
+        f"SELECT {names} FROM {COSTS} WHERE {condition} AND {mark} IN (SELECT mark FROM marks)"
+        for condition in (old, new)
+    )
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE changed AS "
+        f"SELECT false AS is_after, * FROM ({was} EXCEPT ALL {is_}) UNION ALL "
+        f"SELECT true AS is_after, * FROM ({is_} EXCEPT ALL {was})"
+    )
+    con.execute("DROP TABLE marks")
     known = con.execute(
         "SELECT 1 FROM duckdb_tables() WHERE schema_name = '_askcost' AND table_name = 'restated'"
     ).fetchone()
@@ -51,10 +56,9 @@ def keep_changes(con: duckdb.DuckDBPyConnection, above: int) -> str | None:
     return None
 
 
-def _filled(con: duckdb.DuckDBPyConnection, above: int) -> list[str]:
+def _filled(con: duckdb.DuckDBPyConnection, old: str, new: str) -> list[str]:
     """The columns that have a value in some row, old or new: most are empty, and to compare them takes time."""
     names = list(index.columns(con, COSTS))
     tests = ", ".join(f"count({index.quote(name)}) > 0" for name in names)
-    old = con.execute(f"SELECT {tests} FROM removed").fetchone() or ()
-    new = con.execute(f"SELECT {tests} FROM {COSTS} WHERE rowid > {above}").fetchone() or ()
-    return [name for name, was, is_ in zip(names, old, new, strict=True) if was or is_]
+    row = con.execute(f"SELECT {tests} FROM {COSTS} WHERE ({old}) OR ({new})").fetchone() or ()
+    return [name for name, filled in zip(names, row, strict=True) if filled]

@@ -1,4 +1,4 @@
-"""All files of one load as one temporary table of text. Knows files and names, but no types."""
+"""All files of one load as one temporary table, of text but for what Parquet holds exactly. Knows files and names."""
 
 from __future__ import annotations
 
@@ -19,11 +19,15 @@ from assistant.warehouse.files import Source
 from assistant.warehouse.index import TAG, literal, quote
 
 FILE = "__file"
+WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
+TIMES = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE", "DATE")
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Temp table `stage`: `columns` as VARCHAR, `__file` the index into `sources`; rows in file order.
+    """Temp table `stage`: `columns`, `__file` the index into `sources`; rows in file order.
+
+    A column is VARCHAR, unless every file that has it is Parquet and holds it as decimal, integer or time.
 
     `present` holds, for each source, the table's column that each of its header's words became.
     """
@@ -33,7 +37,7 @@ class Stage:
     columns: tuple[str, ...]
     present: tuple[tuple[str, ...], ...]
 
-    def blame(self, row: int, message: str, column: str | None = None, value: str | None = None) -> NoReturn:
+    def blame(self, row: int, message: str, column: str | None = None, value: object = None) -> NoReturn:
         """Raise a LoadError that names where the staged row `row` stands in its file."""
         found = self.con.execute(
             f"SELECT {FILE}, (SELECT min(rowid) FROM stage AS f WHERE f.{FILE} = s.{FILE}) FROM stage AS s "
@@ -51,7 +55,8 @@ class Stage:
             message = f"{message} (row {number + 1} of the Parquet file)"
         else:
             line = next((at for i, (at, _) in enumerate(files.records(source)) if i == number), None)
-        shown = value if value is None or len(value) <= 80 else value[:77] + "..."
+        shown = value if value is None else str(value)
+        shown = shown if shown is None or len(shown) <= 80 else shown[:77] + "..."
         raise LoadError(message, file=source.name, line=line, column=word, value=shown)
 
     def blame_first(self, bad: Mapping[str, tuple[str, str]]) -> None:
@@ -74,11 +79,13 @@ def fill(
     sources: Sequence[Source],
     known: Callable[[str], str | None],
     partitions: Iterable[str] = (),
+    exact: Mapping[str, str] | None = None,
 ) -> Stage:
     """Read `sources` into the temp table `stage`; `known` maps a header's word to the table's column.
 
     Words it doesn't know keep their spelling, the first seen one when files differ in case. `partitions`:
-    the table's columns that a hive folder's name may give when the file lacks them.
+    the table's columns that a hive folder's name may give when the file lacks them. `exact`: the columns that may
+    stay as Parquet has them, and what they are (DECIMAL, TIMESTAMP).
     """
     spelling: dict[str, str] = {}
     present, given = [], []
@@ -90,7 +97,8 @@ def fill(
         given.append({key: value for key, value in folder.items() if key and key not in names})
     columns = dict.fromkeys(name for names in (*present, *given) for name in names)
     # A header-only file has nothing but must not hide the others.
-    typed = ", ".join(f"{quote(name)} VARCHAR" for name in columns)
+    kinds = {name: _kind(name, sources, present, given, exact or {}) for name in columns}
+    typed = ", ".join(f"{quote(name)} {kind}" for name, kind in kinds.items())
     con.execute(f"CREATE OR REPLACE TEMP TABLE stage ({typed}, {FILE} INTEGER)")
     order = range(len(sources))
     alike = groupby(
@@ -99,7 +107,7 @@ def fill(
     )
     for (names, *_, extra), members in alike:
         group = list(members)
-        _read(con, [sources[i] for i in group], group[0], names, extra)
+        _read(con, [sources[i] for i in group], group[0], names, extra, kinds)
     return Stage(con, tuple(sources), tuple(columns), tuple(present))
 
 
@@ -127,12 +135,16 @@ def _read(
     first: int,
     names: tuple[str, ...],
     extra: Mapping[str, str],
+    kinds: Mapping[str, str],
 ) -> None:
     one = sources[0]
     paths = "[" + ", ".join(literal(files.escaped(source.path)) for source in sources) + "]"
     if one.types:
         pairs = zip(one.header, names, one.types, strict=True)
-        shown = [f"{_text(quote(word), kind)} AS {quote(name)}" for word, name, kind in pairs]
+        shown = [
+            f"{_text(quote(word), kind) if kinds[name] == 'VARCHAR' else quote(word)} AS {quote(name)}"
+            for word, name, kind in pairs
+        ]
         relation = f"read_parquet({paths}, hive_partitioning = false)"
     else:
         shown = [f"c{i} AS {quote(name)}" for i, name in enumerate(names)]
@@ -148,7 +160,7 @@ def _read(
             if fault := files.fault(source, str(error)):
                 raise fault from error
             if len(sources) > 1:  # the group failed as a whole; each file alone tells which
-                _read(con, [source], first + offset, names, extra)
+                _read(con, [source], first + offset, names, extra, kinds)
         if len(sources) == 1:
             _read_rewritten(con, insert, one, error)
 
@@ -177,6 +189,28 @@ def _read_csv(paths: str, source: Source) -> str:
         f"columns = {{{columns}}}, nullstr = [{nulls}], max_line_size = {files.LONGEST_LINE}, "
         "hive_partitioning = false)"
     )
+
+
+def _kind(
+    name: str,
+    sources: Sequence[Source],
+    present: Sequence[tuple[str, ...]],
+    given: Sequence[Mapping[str, str]],
+    exact: Mapping[str, str],
+) -> str:
+    """The staged type of a column: that of all files, where no value can lose or gain a digit by it."""
+    found = {
+        _exact(dict(zip(names, source.types, strict=False)).get(name, ""), exact.get(name))
+        for source, names, folder in zip(sources, present, given, strict=True)
+        if name in names or name in folder
+    }
+    return found.pop() if len(found) == 1 else "VARCHAR"
+
+
+def _exact(kind: str, wanted: str | None) -> str:
+    if wanted == "DECIMAL" and (kind in WHOLE or re.fullmatch(r"DECIMAL\(\d+,(\d|1[0-8])\)", kind)):
+        return kind
+    return "TIMESTAMP" if wanted == "TIMESTAMP" and kind in TIMES else "VARCHAR"
 
 
 def _text(column: str, kind: str) -> str:

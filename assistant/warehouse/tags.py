@@ -75,6 +75,12 @@ def new_columns(con: duckdb.DuckDBPyConnection) -> tuple[dict[str, str], int]:
     return columns, left_out
 
 
+def spread(con: duckdb.DuckDBPyConnection, columns: dict[str, str]) -> None:
+    """Give `tagset` the value of each key as a column, read once a text here and not once a charge; → `spread`."""
+    shown = "".join(f", tags[{literal(key)}] AS {quote(column)}" for key, column in columns.items())
+    con.execute(f"CREATE OR REPLACE TEMP TABLE spread AS SELECT text AS __text, tags AS __tags{shown} FROM tagset")
+
+
 def add_columns(con: duckdb.DuckDBPyConnection, columns: dict[str, str]) -> None:
     """Give cost_and_usage the hidden columns it lacks; a comment keeps the key of a numbered one."""
     have = tag_columns(con)
