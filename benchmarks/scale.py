@@ -1,7 +1,7 @@
 """Twelve executive questions end to end beside the same SQL by hand on the table as delivered, DuckDB over Parquet and
 polars over Parquet, in one run; then many users while a load runs, and loads that are killed.
 
-python benchmarks/scale.py [ROWS] [--folder DIR] [--users 32] [--kills 10] [--no-polars]
+python benchmarks/scale.py [ROWS] [--folder DIR] [--users 32] [--kills 10] [--no-polars] [--spark]
 
 Charges of 24 months from a fixed seed: 120 services, 40 teams, 200 applications, 60 accounts, 30 regions. The result
 cache is off. The months are loaded one after another as a company loads them. Needs about 220 bytes of disk for each
@@ -30,12 +30,14 @@ from typing import Any
 
 import duckdb
 from dateutil.relativedelta import relativedelta
+from pydantic import SecretStr
 
 from assistant.assistant import Assistant
-from assistant.config import Config
+from assistant.config import ROOT, Config
 from assistant.engines.sandbox import Sandbox
 from assistant.values import Question
 from assistant.warehouse.load import load
+from assistant.warehouse.parquet import publish
 
 MONTHS, FIRST = 24, date(2024, 10, 1)
 TODAY = FIRST + relativedelta(months=MONTHS)
@@ -129,6 +131,7 @@ def main() -> None:
     asked.add_argument("--users", type=int, default=32)
     asked.add_argument("--kills", type=int, default=10)
     asked.add_argument("--no-polars", action="store_true")
+    asked.add_argument("--spark", action="store_true", help="also on a cluster of two workers, started here")
     options = asked.parse_args()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="askcost-scale-"))
     folder.mkdir(parents=True, exist_ok=True)
@@ -154,6 +157,8 @@ def run(options: argparse.Namespace, folder: Path) -> None:
             con.execute(f"CREATE TABLE charges AS FROM '{bills}/*.parquet'")
     report_sizes(warehouse, raw, bills)
     ask_all(warehouse, raw, bills, not options.no_polars)
+    if options.spark:
+        on_spark(warehouse, folder)
     if options.users:
         crowd(warehouse, bills, options.users)
     if options.kills:
@@ -278,6 +283,32 @@ def in_polars(spec: tuple[str, int, str, str], bills: Path) -> Any:
              for i, k in enumerate(spec[0].split(", ") if "(" not in spec[0] else [spec[0]])]  # fmt: skip
     value = pl.col("ResourceId").n_unique() if "DISTINCT" in spec[3] else pl.col("EffectiveCost").sum()
     return kept.group_by(named).agg(value.alias("value")).collect(engine="streaming")
+
+
+def on_spark(warehouse: Path, folder: Path) -> None:
+    """The same questions on Spark: a master, two workers of one core, over the published Parquet."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    import spark_cluster
+
+    lake = folder / "lake"
+    for publishing in ("first", "again, nothing changed"):
+        print(f"published ({publishing}): {timed(lambda: publish(warehouse, lake), 1)[0]:,.0f} s")
+    size = sum(file.stat().st_size for file in lake.rglob("*.parquet") if file.is_file())
+    print(f"{size / 1e6:,.0f} MB of Parquet; peak memory so far {peak():.1f} GB")
+    cluster = spark_cluster.SparkCluster(folder)
+    cluster.start(worker_mb=2048, driver_mb=1024, large=True)
+    assistant = Assistant(
+        Config(warehouse=folder / "none.duckdb", ledger=folder / "spark.l", result_cache_mb=0, engine="spark",
+               spark_url=SecretStr(cluster.url), spark_tables=str(lake), query_seconds=600, ask_above_rows=10**12)
+    )  # fmt: skip
+    try:
+        for question, _ in ASKED:
+            times, answer = timed(lambda q=question: assistant.ask(Question(q, today=TODAY)), 3, every=True)
+            assert answer.status == "answered", (question, answer.error, answer.clarify)
+            print(f"{times[0] * 1000:8,.0f} / {min(times[1:]) * 1000:8,.0f} ms on Spark  {question}", flush=True)
+    finally:
+        assistant.close()
+        cluster.stop()
 
 
 # --- many users, a load beside them, and loads that die -------------------------------------------------

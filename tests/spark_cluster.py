@@ -30,7 +30,8 @@ class SparkCluster:
         self._connect = _free_port()
         self.url = f"sc://127.0.0.1:{self._connect}"
 
-    def start(self, worker_mb: int = 512, driver_mb: int = 768) -> None:
+    def start(self, worker_mb: int = 512, driver_mb: int = 768, large: bool = False) -> None:
+        """large: with what pays for tables of millions of rows only."""
         master, connect = _free_port(), self._connect
         spark = f"spark://127.0.0.1:{master}"
         self._start("master", 192, "org.apache.spark.deploy.master.Master",
@@ -39,12 +40,12 @@ class SparkCluster:
         settings = {
             "spark.executor.memory": f"{worker_mb}m",
             "spark.executor.cores": "1",
-            "spark.executor.extraJavaOptions": " ".join(SMALL),
+            "spark.executor.extraJavaOptions": " ".join([] if large else SMALL),
             "spark.connect.grpc.binding.address": "127.0.0.1",
             "spark.connect.grpc.binding.port": str(connect),
             "spark.sql.shuffle.partitions": "2",
-            "spark.sql.adaptive.enabled": "false",  # what follows pays for large tables only
-            "spark.sql.codegen.wholeStage": "false",
+            "spark.sql.adaptive.enabled": str(large).lower(),
+            "spark.sql.codegen.wholeStage": str(large).lower(),
             "spark.task.reaper.enabled": "true",  # else a join that is cancelled goes on to its end (docs/engines.md)
             "spark.task.reaper.killTimeout": "2s",
             "spark.task.reaper.pollingInterval": "1s",

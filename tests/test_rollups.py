@@ -109,8 +109,9 @@ ASKED = [
     ("tarnbrook", "ines", "cost by month this year", True),
     ("tarnbrook", None, "how many services had cost last month", True),
     ("tarnbrook", None, "number of line items by provider last month", True),
-    ("tarnbrook", None, "number of resources by service last month", False),
-    ("tarnbrook", None, "top 10 resources last month", False),
+    ("tarnbrook", None, "number of resources by service last month", True),
+    ("tarnbrook", None, "top 10 resources last month", True),
+    ("tarnbrook", None, "top 10 SKUs last month", False),
     ("tarnbrook", None, "services above $500 last month", True),
     ("tarnbrook", None, "tokens by model last month", True),
     ("tarnbrook_multi", None, "cost by service last month", True),
@@ -174,7 +175,7 @@ def test_a_policy_on_what_a_rollup_lacks_reads_the_table(rolled_up: Callable[[st
     costs = access.tables["cost_and_usage"]
     for predicate, by_rollup in (
         ("ServiceName <> 'x'", True),
-        ("ResourceId IS NULL", False),
+        ("SkuId IS NULL", False),
         ("EffectiveCost > 1", False),
         ("Tags['Squad'] = 'Payments'", True),
         ("Tags['no such'] IS NULL", False),
@@ -307,7 +308,11 @@ def test_advice_finds_what_was_asked_and_keeps_it(
     def advised() -> advice.Advice:
         assistant = Assistant(Config(warehouse=path))
         newest = assistant.warehouse.catalog.days["cost_and_usage"].last
-        for question in ("cost by resource type last month", "cost by resource type last month", "top 5 resources"):
+        for question in (
+            "cost by service subcategory last month",
+            "cost by service subcategory last month",
+            "top 5 SKUs",
+        ):
             assert assistant.ask(Question(question, today=newest)).status == "answered"
         assistant.ask(Question("cost by service last month", "noor", today=newest))
         found = advice.advise(assistant, 30, today)
@@ -316,7 +321,7 @@ def test_advice_finds_what_was_asked_and_keeps_it(
 
     before = advised()
     (best, *_) = before.proposals
-    assert (best.rollup.dimensions, best.rollup.grain, best.questions) == (("ResourceType",), "month", 2)
+    assert (best.rollup.dimensions, best.rollup.grain, best.questions) == (("ServiceSubcategory",), "month", 2)
     assert before.answered >= 1
     runner = CliRunner().invoke(main, ["warehouse", "advise", "--add", "--warehouse", str(path)])
     assert runner.exit_code == 0, runner.output

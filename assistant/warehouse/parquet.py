@@ -20,6 +20,7 @@ from typing import Any
 
 import duckdb
 
+from assistant.config import Config
 from assistant.errors import LoadError
 from assistant.warehouse import contracts
 from assistant.warehouse.index import literal, quote
@@ -179,6 +180,7 @@ def _reading(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         raise LoadError(f"The warehouse {warehouse} can't be read: {str(error).splitlines()[0]}.") from None
     try:
         con.execute("SET TimeZone = 'UTC'")
+        con.execute(f"SET memory_limit = '{Config().load_memory_mb}MiB'")
         yield con
     finally:
         con.close()

@@ -8,8 +8,8 @@ SELECT sum(DISTINCT EffectiveCost) FROM cost_and_usage
 SELECT sum(EffectiveCost) FROM cost_and_usage WHERE EffectiveCost > 10
 SELECT sum(EffectiveCost) FILTER (WHERE BilledCost < 0) FROM cost_and_usage
 SELECT EffectiveCost, count(*) FROM cost_and_usage GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 5
-SELECT count(DISTINCT ResourceId) FROM cost_and_usage
-SELECT ResourceId, sum(BilledCost) AS c FROM cost_and_usage GROUP BY 1 ORDER BY c DESC, 1 LIMIT 5
+SELECT count(DISTINCT SkuId) FROM cost_and_usage
+SELECT SkuId, sum(BilledCost) AS c FROM cost_and_usage GROUP BY 1 ORDER BY c DESC, 1 LIMIT 5
 SELECT sum(BilledCost) FROM cost_and_usage WHERE ChargePeriodStart > '2026-01-01'
 SELECT sum(BilledCost) FROM cost_and_usage WHERE ChargePeriodStart <= '2026-01-01'
 SELECT sum(BilledCost) FROM cost_and_usage WHERE ChargePeriodStart >= '2026-01-01 10:00:00'
