@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assistant.errors import LoadError
-from assistant.warehouse import contracts, index
+from assistant.warehouse import contracts, index, publish
 from assistant.warehouse.load import load
 from assistant.warehouse.publish import writing
 
@@ -243,6 +243,28 @@ def test_a_path_with_pattern_signs_is_a_path(tmp_path: Path, warehouse: Path) ->
 
 
 # --- loading again -------------------------------------------------------------------------------
+
+
+def test_a_month_replaced_again_and_again_keeps_every_charge(
+    tmp_path: Path, warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Removed rows leave holes that a checkpoint closes, by which rows get other numbers."""
+    charge = """SELECT CAST(i AS DECIMAL(18, 2)) AS BilledCost, BilledCost AS EffectiveCost, 'USD' AS BillingCurrency,
+        TIMESTAMP '2026-0{0}-01' AS BillingPeriodStart, BillingPeriodStart AS ChargePeriodStart,
+        'Usage' AS ChargeCategory, 'P' AS ProviderName FROM range(60000) t(i)"""
+    opened = publish._open
+
+    def often(copy: Path, path: Path) -> duckdb.DuckDBPyConnection:
+        return opened(copy, path).execute("SET checkpoint_threshold = '1KB'")
+
+    monkeypatch.setattr(publish, "_open", often)
+    for month in (1, 2, 3):
+        duckdb.sql(f"COPY ({charge.format(month)}) TO '{tmp_path}/{month}.parquet'")
+        load([f"{tmp_path}/{month}.parquet"], warehouse)
+    for _ in range(2):
+        report = load([f"{tmp_path}/3.parquet"], warehouse, replace=True)
+        assert (report.rows, report.replaced_rows, report.sums[0].billed) == (60000, 60000, Decimal(1799970000))
+        assert ask(warehouse, "SELECT count(*), sum(BilledCost) FROM cost_and_usage") == [["180000", "5399910000.00"]]
 
 
 def test_the_same_file_twice_is_refused_and_replaced_on_demand(tmp_path: Path, warehouse: Path) -> None:

@@ -25,13 +25,15 @@ NO_JSON = "This is not valid JSON."
 
 @dataclass(frozen=True)
 class Inserted:
-    """What a load did to cost_and_usage: new rows have rowids above `above`; `day`: SQL of a staged row's.
+    """What a load did to cost_and_usage: until it is committed, new rows have rowids above `above`.
 
-    `replaces`: the SQL condition of the older rows that the new ones stand for.
+    `day`: SQL of a staged row's.
+    `replaces`: the SQL condition of the `old` rows that the new ones stand for.
     """
 
     above: int
     replaces: str | None
+    old: int
     day: str
     rounded: Mapping[str, int]
     keys_left_out: int
@@ -95,11 +97,13 @@ def insert(stage: Stage, replace: bool) -> Inserted:
         source = "stage LEFT JOIN spread ON stage.Tags = spread.__text"
         shown["Tags"] = "__tags"
         shown |= {column: quote(column) for column in hidden.values()}
+    old = _count(con, replaces) if replaces else 0
     _write(con, source, shown, values)
     rounded = {name: number.finer for name, number in numbers.items() if number.finer}
     return Inserted(
         above,
         replaces and f"rowid <= {above} AND {replaces}",
+        old,
         values["ChargePeriodStart"],
         rounded,
         left_out,
@@ -108,15 +112,14 @@ def insert(stage: Stage, replace: bool) -> Inserted:
 
 
 def remove_replaced(con: duckdb.DuckDBPyConnection, done: Inserted) -> tuple[int, list[str]]:
-    """Take away what the new rows stand for, and keep what differs; → (rows removed, sentences about it).
-
-    The last step: rowids may change by it.
-    """
+    """Take away what the new rows stand for, and keep what differs; → (rows removed, sentences about it)."""
     if done.replaces is None:
         return 0, []
     untold = restated.keep_changes(con, done.replaces, f"rowid > {done.above}")
-    removed = con.execute(f"DELETE FROM {COSTS} WHERE {done.replaces}").fetchone()
-    return int(removed[0]) if removed else 0, [untold] if untold else []
+    (removed,) = con.execute(f"DELETE FROM {COSTS} WHERE {done.replaces}").fetchone() or (0,)
+    if removed != done.old:
+        raise LoadError(f"{removed:,} charges would go, not {done.old:,}: a fault of askcost. Nothing was changed.")
+    return done.old, [untold] if untold else []
 
 
 def _write(con: duckdb.DuckDBPyConnection, source: str, shown: Mapping[str, str], values: Mapping[str, str]) -> None:
@@ -132,6 +135,10 @@ def _write(con: duckdb.DuckDBPyConnection, source: str, shown: Mapping[str, str]
         parts = [f"WHERE {month} IS NOT DISTINCT FROM TIMESTAMP '{one}'" for (one,) in months]
     for part in parts:
         con.execute(f"INSERT INTO {COSTS} BY NAME SELECT {listed} FROM {source} {part} ORDER BY {order}")
+
+
+def _count(con: duckdb.DuckDBPyConnection, condition: str) -> int:
+    return int((con.execute(f"SELECT count(*) FROM {COSTS} WHERE {condition}").fetchone() or (0,))[0])
 
 
 def version(present: tuple[str, ...]) -> str:

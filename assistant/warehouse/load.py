@@ -69,10 +69,13 @@ def load(
         staged = _stage(con, sources, table)
         tell("checking and writing", 0.5)
         if table == COSTS:
+            size = _size(con, COSTS)
+            con.execute("BEGIN")  # a checkpoint between these could number the rows anew
             costs = focus.insert(staged, replace)
             told = report.of_costs(con, costs)
             notes += told.pop("oddities")
             replaced, about = focus.remove_replaced(con, costs)
+            con.execute("COMMIT")
             notes += about
             day: str | None = costs.day
         else:
@@ -80,6 +83,10 @@ def load(
             told, replaced, day = {}, done.replaced, done.day
             notes += done.oddities
         counts = _count(staged, day)
+        if table == COSTS and _size(con, COSTS) != size + sum(rows for rows, *_ in counts) - replaced:
+            raise LoadError(
+                "The charges do not add up after the load, which is a fault of askcost. Nothing was changed."
+            )
         con.execute("DROP TABLE stage")
         tell("indexing", 0.8)
         result = LoadReport(
@@ -159,6 +166,11 @@ def _count(staged: Stage, day: str | None) -> list[tuple[int, date | None, date 
     ).fetchall()
     found = {number: (count, first, last) for number, count, first, last in rows}
     return [found.get(number, (0, None, None)) for number in range(len(staged.sources))]
+
+
+def _size(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    found = con.execute(f"SELECT count(*) FROM {table}").fetchone() if index.columns(con, table) else None
+    return found[0] if found else 0
 
 
 def _remember(
