@@ -15,8 +15,9 @@ from typing import Any
 
 from ulid import ULID
 
-from assistant import lessons
+from assistant import answers, lessons
 from assistant.analysis import analyses, people
+from assistant.answers import Clock
 from assistant.config import Config
 from assistant.engines.engine import Engine
 from assistant.errors import AssistantError, Clarify, LedgerError, Refused
@@ -46,9 +47,7 @@ from assistant.semantics.lexicon import Lexicon
 from assistant.semantics.words import compact
 from assistant.sql import compile as sql_compile
 from assistant.sql import guard, lints, shape
-from assistant.telling import narrate, numbers
-from assistant.telling.columns import column_kind, one_currency
-from assistant.telling.understood import understood
+from assistant.telling import numbers
 from assistant.values import (
     Access,
     Answer,
@@ -289,7 +288,8 @@ class Assistant(Premises):
         reading = replace(reading, assumptions=(*reading.assumptions, *notes))
         clock.lap("execute")
         watch("ran", rows)
-        answer = self._told(question, answer_id, reading, statement, rows, house, access)
+        fresh = freshness(reading.plan, house)
+        answer = answers.of_reading(answer_id, question.text, reading, statement, rows, house.model, fresh, access.note)
         said = people.left_out(self.roles.people)
         if said in notes:
             answer = replace(answer, answer=f"{answer.answer} {said[:1].upper()}{said[1:]}.")
@@ -304,29 +304,13 @@ class Assistant(Premises):
         clock.lap("execute")
         sql = ";\n\n".join(books.statements)
         watch("sql", sql)
-        kept = [c.name not in found.wide for c in found.columns]
-        columns = tuple(c for c, keep in zip(found.columns, kept, strict=True) if keep)
-        rows = tuple(tuple(v for v, keep in zip(row, kept, strict=True) if keep) for row in found.rows)
-        watch("ran", Rows(tuple(c.name for c in columns), (), rows, milliseconds=clock.laps["execute"]))
         label = self.vocabulary.analyses[plan.analysis or ""].label
-        note = (books.access.note,) if books.access.note else ()
-        return Answer(
-            status="answered",
-            answer_id=answer_id,
-            question=question.text,
-            understood=f"{label} · {understood(plan, books.house.model)}",
-            answer=" ".join(found.sentences),
-            columns=columns,
-            rows=rows,
-            period=plan.period,
-            sql=sql,
-            confidence=reading.confidence,
-            assumptions=tuple(dict.fromkeys((*reading.assumptions, *found.notes, *note))),
-            plan=plan,
-            timings_ms=clock.laps,
-            executed=";\n\n".join(books.executed),
-            chart=found.chart,
+        answer = answers.of_report(
+            answer_id, question.text, found, reading, label, books.house.model, books.access.note
         )
+        watch("ran", Rows(tuple(c.name for c in answer.columns), (), answer.rows, milliseconds=clock.laps["execute"]))
+        executed = ";\n\n".join(books.executed)
+        return replace(answer, sql=sql, executed=executed, timings_ms=clock.laps)
 
     def _of_sql(
         self,
@@ -345,19 +329,8 @@ class Assistant(Premises):
         clock.lap("execute")
         watch("ran", rows)
         warnings = (*lints.find(checked.sql, len(house.catalog.currencies)), *of_people(checked, access))
-        note = (access.note,) if access.note else ()
-        return Answer(
-            status="answered",
-            answer_id=answer_id,
-            question=question.text,
-            columns=tuple(AnswerColumn(n, column_kind(t)) for n, t in zip(rows.columns, rows.types, strict=True)),
-            rows=rows.rows,
-            truncated=rows.truncated,
-            sql=checked.sql,
-            assumptions=(*(f"{w.rule}: {w.message}" for w in warnings), *note),
-            timings_ms=clock.laps,
-            executed=checked.executable,
-        )
+        answer = answers.of_rows(answer_id, question.text, checked, rows, warnings, access.note)
+        return replace(answer, timings_ms=clock.laps)
 
     def _narrated(self, answer: Answer, talk: Meter | None) -> Answer:
         """With the narrating model's sentences, if there is one and every figure of them stands in the rows."""
@@ -393,51 +366,8 @@ class Assistant(Premises):
         kept, notes = people.grouped(plan, columns, rows.rows, house.model, access, self.roles.people, run)
         return replace(rows, rows=kept), notes
 
-    def _told(
-        self,
-        question: Question,
-        answer_id: str,
-        reading: Reading,
-        statement: sql_compile.Statement,
-        rows: Rows,
-        house: Warehouse,
-        access: Access,
-    ) -> Answer:
-        columns, values = one_currency(statement.columns, rows.rows)
-        told = narrate.tell(reading.plan, columns, values, house.model, rows.truncated, freshness(reading.plan, house))
-        assumptions = (*reading.assumptions, *((access.note,) if access.note else ()))
-        return Answer(
-            status="answered",
-            answer_id=answer_id,
-            question=question.text,
-            understood=understood(reading.plan, house.model),
-            answer=told,
-            columns=columns,
-            rows=values,
-            truncated=rows.truncated,
-            period=reading.plan.period,
-            sql=statement.sql,
-            planner="local",
-            confidence=reading.confidence,
-            assumptions=assumptions,
-            plan=reading.plan,
-        )
-
     def close(self) -> None:
         self.engine.close()
         self.ledger.close()
         if self.desk is not None:
             self.desk.spend.store.close()
-
-
-class Clock:
-    """Milliseconds from one lap to the next."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.laps[name] = round((now - self._last) * 1000, 2)
-        self._last = now

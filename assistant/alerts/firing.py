@@ -18,7 +18,8 @@ from assistant.alerts.crossing import Crossing, Loaded, size
 from assistant.alerts.question import ask
 from assistant.alerts.reading import MONTH
 from assistant.alerts.rule import Alert, Line, Message, Rule, occurrences, shape
-from assistant.assistant import Assistant, Clock
+from assistant.answers import Clock
+from assistant.assistant import Assistant
 from assistant.errors import AssistantError, LedgerError, Refused
 from assistant.ledger.alerts import FOREVER, Alerts, Firing, Kept
 from assistant.semantics import calendar

@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 
 from ulid import ULID
 
-from assistant.assistant import Assistant, Clock
+from assistant.answers import Clock
+from assistant.assistant import Assistant
 from assistant.desk import changes
 from assistant.desk.changes import Change
 from assistant.engines.engine import Engine

@@ -13,7 +13,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from assistant.analysis.report import Report, dimension, metric
-from assistant.assistant import Assistant, Clock
+from assistant.answers import Clock
+from assistant.assistant import Assistant
 from assistant.desk import restatement
 from assistant.errors import Refused
 from assistant.ledger import receipts

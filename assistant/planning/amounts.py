@@ -9,7 +9,7 @@ from assistant.planning.draft import Comparator, DimensionUse, Draft, ThresholdU
 from assistant.planning.lattice import Span
 from assistant.planning.scope import COST
 from assistant.planning.sentence import Sentence
-from assistant.semantics.lexicon import Meaning, ValueHit
+from assistant.semantics.meanings import Meaning, ValueHit
 
 
 class Amounts:

@@ -14,17 +14,17 @@ from assistant.planning import whole
 from assistant.planning.amounts import Amounts
 from assistant.planning.draft import (
     Comparator,
-    DimensionUse,
     Draft,
-    EmptyUse,
     ThresholdUse,
     ValueUse,
 )
+from assistant.planning.groups import Groups, Negation
 from assistant.planning.lattice import Span
 from assistant.planning.scope import COST
 from assistant.planning.sentence import Sentence
 from assistant.planning.times import AGAINST, Times
-from assistant.semantics.lexicon import Lexicon, Meaning
+from assistant.semantics.lexicon import Lexicon
+from assistant.semantics.meanings import Meaning
 
 _COMPARATORS: dict[str, Comparator] = {"above": ">", "at_least": ">=", "below": "<", "at_most": "<="}
 # Operators that act on nothing beside them: what each says of the whole message.
@@ -73,9 +73,9 @@ class _Attacher:
         takes = {part for n in named for part in lexicon.vocabulary.analyses[n].takes}
         # "will Claims run out of tokens" is about a team of that name, not about claims handled.
         self.of_work = not named or "units" in takes or "unit_costs" in metrics
-        self.negating = ""  # the exclusion word that still waits for what it excludes
-        self.readmitting = False
+        self.negation = Negation(self.draft)
         self.metric_places: list[int] = []
+        self.groups = Groups(self.sentence, self.draft, self.negation)
         self.amounts = Amounts(self.sentence, self.draft)
         self.times = Times(self.sentence, self.draft, self.metric_places)
         self.beside: set[str] = set()  # words that a bundle of metrics explains: the budget "left"
@@ -88,18 +88,12 @@ class _Attacher:
                 continue
             self._refuse(span)
             self._attach(i, span)
-        self._settle()
+        self.negation.settle()
         if self.amounts.counting and not (self.draft.counted or self.draft.metrics or self.draft.units):
             self.draft.unknown.append(self.amounts.counting)  # how many of what?
         self.draft.unknown = [word for word in self.draft.unknown if word not in self.beside]
         whole.close(self.draft, self.sentence, self.metric_places)
         return self.draft
-
-    def _settle(self) -> None:
-        """An exclusion that found nothing to exclude must not be dropped in silence."""
-        if self.negating:
-            self.draft.unknown.append(self.negating)
-            self.negating = ""
 
     def _same_twice(self) -> None:
         """`owner squad` names one dimension in two words."""
@@ -126,7 +120,7 @@ class _Attacher:
             return
         if span.times:
             self.times.take(i, span)
-            self._settle()
+            self.negation.settle()
             return
         narrows = i > 0 and self.sentence.spans[i - 1].operator("include")  # "only Claims" is the team
         if span.hits and span.of("unit_of_work") and (narrows or not self.of_work or self._named(i, span)):
@@ -143,32 +137,18 @@ class _Attacher:
             case "metric":
                 self._metric(i, span, meaning)
             case "dimension":
-                self._dimension(i, span, meaning)
+                self.groups.take(i, span, meaning)
             case "value":
                 self._value(i, span)
             case "grain":
                 if self.times.grain(i, span, meaning):
-                    self._settle()
+                    self.negation.settle()
             case "unit_of_work":
                 self._unit(i, span)
             case "currency":
                 self.amounts.currency(i, meaning)
             case "analysis":
                 self._analysis(span, meaning)
-
-    def _divides(self, i: int) -> bool:
-        """`the app with the highest cost per user`: a rate that is not kept, and no ranking within each user."""
-        per = self.sentence.before(i)
-        measure = (
-            self.sentence.before(per) if per is not None and self.sentence.spans[per].operator("each_of") else None
-        )
-        top = self.sentence.before(measure) if measure is not None else None
-        return (
-            measure is not None
-            and top is not None
-            and self.sentence.spans[measure].of("metric") is not None
-            and self.sentence.spans[top].operator("top", "bottom")
-        )
 
     def _counts(self, i: int) -> bool:
         """`the 2 costliest squads`: a number beside a superlative is how many, even where something is called 2."""
@@ -233,7 +213,7 @@ class _Attacher:
             if other.kind == "metric":
                 self._metric(i, span, other)
             elif other.kind == "dimension":
-                self._dimension(i, span, other)
+                self.groups.take(i, span, other)
             else:
                 self._value(i, span)
             return
@@ -257,18 +237,17 @@ class _Attacher:
             case "between":
                 return self.amounts.between(i, span)
             case "exclude":
-                self._settle()
-                self.negating, self.readmitting = span.text, False
+                self.negation.wait(span.text)
                 return True
             case "exclude_behind":
                 return self._exclude_behind()
             case "include":
-                self._settle()
+                self.negation.settle()
                 return True
             case "including":
                 return self._including(i)
             case "empty" | "filled":
-                return self._empty(i, span, filled=name == "filled")
+                return self.groups.empty(i, span, filled=name == "filled")
             case "versus":
                 return self._against(i)
             case "increase":
@@ -285,7 +264,7 @@ class _Attacher:
             case "convert":
                 return self.amounts.convert(i)
             case "group" | "each_of":
-                self._settle()
+                self.negation.settle()
                 j = self.sentence.after(i)
                 each = "each" in span.words
                 if each and (j is None or self.sentence.spans[j].times) and self.draft.values:
@@ -309,56 +288,14 @@ class _Attacher:
             return False
         hits = self.sentence.spans[j].hits
         if hits and all(h.dimension in ("charge_category", "charge_class") for h in hits):
-            self.readmitting = True
+            self.negation.readmitting = True
             return True
         return False
 
     def _against(self, i: int) -> bool:
         if self.times.versus(i):
-            self._settle()
+            self.negation.settle()
         return True
-
-    def _empty(self, i: int, span: Span, filled: bool) -> bool:
-        follows = self.sentence.spans[i + 1] if i + 1 < len(self.sentence.spans) else None
-        plain = not filled and set(self.sentence.lexicon.vocabulary.wording["nothing"]) & set(span.words)
-        if plain and follows is not None and follows.hits and not follows.of("dimension"):
-            self._settle()
-            self.negating, self.readmitting = span.text, False  # "no tax"
-            return True
-        filled = filled != bool(self.negating)
-        self.negating = ""
-        j = self.sentence.after(i)
-        if j is not None:
-            meaning = self.sentence.spans[j].of("dimension")
-            grouped = any(s.operator("group", "each_of") for s in self.sentence.spans[i + 1 : j])
-            if meaning and not grouped and not self._tagless(span, meaning):
-                self.draft.empties.append(EmptyUse(meaning.names, filled, self.sentence.spans[j].text))
-                self.sentence.used.add(j)
-                if j + 1 < len(self.sentence.spans) and self.sentence.is_tag(j + 1):
-                    self.sentence.used.add(j + 1)  # "carries a CostCenter tag"
-                return True
-        k = self.sentence.before(i)
-        if k is not None and self.draft.dimensions and self.sentence.spans[k].of("dimension"):
-            meaning = self.sentence.spans[k].of("dimension")
-            assert meaning is not None
-            if self.draft.dimensions[-1].names == meaning.names and not self.draft.dimensions[-1].each and j is None:
-                self.draft.dimensions.pop()
-                self.draft.empties.append(EmptyUse(meaning.names, filled, self.sentence.spans[k].text))
-                return True
-        if not span.of("ignore"):
-            self.draft.empties.append(EmptyUse((), filled, span.text))
-        return True
-
-    def _tagless(self, span: Span, meaning: Meaning) -> bool:
-        """`untagged resources`: what has no tag, not what has no such name."""
-        says_tag = any("tag" in word for word in span.words)
-        fields = [
-            d.field or ""
-            for ds in self.sentence.lexicon.model.dimensions.values()
-            for d in ds.values()
-            if d.name in meaning.names
-        ]
-        return says_tag and not any(f.startswith(("Tags.", "x_")) for f in fields) and "any_tag" not in meaning.names
 
     def _metric(self, i: int, span: Span, meaning: Meaning) -> None:
         before = self.sentence.before(i)
@@ -380,57 +317,7 @@ class _Attacher:
         self.metric_places.append(i)
         self.draft.metrics.append(meaning.names)
         self.draft.metric_texts.append(span.text)
-        self._settle()
-
-    def _dimension(self, i: int, span: Span, meaning: Meaning) -> None:
-        neighbour = self.sentence.value_beside(i, meaning.names)
-        if neighbour is not None:
-            return  # the value takes this word as its qualifier when it is attached
-        before = self.sentence.before(i)
-        if before is not None and self.negating and self.sentence.spans[before].operator("exclude"):
-            self.draft.empties.append(EmptyUse(meaning.names, False, span.text))
-            self.negating = ""
-            return
-        last = self.draft.dimensions[-1] if self.draft.dimensions else None
-        if (
-            last is not None
-            and i > 0
-            and self.sentence.spans[i - 1].of("dimension")
-            and i - 1 not in self.sentence.used
-            and last.text == self.sentence.spans[i - 1].text
-            and self.sentence.meaning(self.sentence.spans[i - 1]) is self.sentence.spans[i - 1].of("dimension")
-        ):
-            self.draft.dimensions.pop()
-            self.draft.unknown.append(f"{last.text} {span.text}")
-            return
-        if self._divides(i):
-            self.draft.unknown.append(f"per {span.text}")
-            return
-        each = self.sentence.each_before(i)
-        grouped = self.sentence.grouped_before(i)
-        whole = not grouped and i > 0 and self.sentence.spans[i - 1].words == ("all",)
-        if whole and self.draft.metrics:
-            return  # "all providers" restricts nothing and splits nothing
-        if not grouped and self.sentence.limits_itself(i, meaning.names):
-            return
-        if any(d.names == meaning.names for d in self.draft.dimensions):
-            if each:
-                use = next(d for d in self.draft.dimensions if d.names == meaning.names)
-                use.each = use.within = True  # "by model and team, top 3 per team"
-            return
-        use = DimensionUse(
-            meaning.names, span.text, self.sentence.is_plural(span), bare=not grouped, each=each, whole=whole
-        )
-        use.described = use.bare and i > 0 and self._described(i)
-        self.draft.dimensions.append(use)
-        self._settle()
-
-    def _described(self, i: int) -> bool:
-        """`AWS services`, `compute category services`: a value stands before the word as its adjective."""
-        j = i - 1
-        while j > 0 and j in self.sentence.used:
-            j -= 1
-        return bool(self.sentence.spans[j].hits) and any(v.place == j for v in self.draft.values)
+        self.negation.settle()
 
     def _value(self, i: int, span: Span) -> None:
         hits = span.hits
@@ -456,12 +343,12 @@ class _Attacher:
             if not use.restricted and previous.restricted and self.sentence.owns(previous.restricted, hits):
                 use.restricted = previous.restricted
                 use.hits = tuple(h for h in hits if self.sentence.is_of(h, previous.restricted))
-        elif self.negating:
+        elif self.negation.word:
             use.negated = True
-            self.negating = ""
-        if self.readmitting or (joined and previous is not None and previous in self.draft.readmitted):
+            self.negation.word = ""
+        if self.negation.readmitting or (joined and previous is not None and previous in self.draft.readmitted):
             self.draft.readmitted.append(use)
-            self.readmitting = False
+            self.negation.readmitting = False
             return
         self.draft.values.append(use)
 

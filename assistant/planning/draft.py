@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from assistant.semantics.lexicon import ValueHit
+from assistant.semantics.meanings import ValueHit
 from assistant.semantics.time_expressions import TimeExpression
 from assistant.values import Grain
 

@@ -10,7 +10,7 @@ from assistant.errors import Clarify
 from assistant.planning import naming
 from assistant.planning.draft import ValueUse
 from assistant.planning.scope import Lacks, Scope
-from assistant.semantics.lexicon import ValueHit
+from assistant.semantics.meanings import ValueHit
 from assistant.semantics.model import Dataset
 from assistant.values import Filter, Period, QueryPlan
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import product
 
-from assistant.semantics.lexicon import LONGEST, PARTIAL, Lexicon, Meaning, ValueHit
+from assistant.semantics.lexicon import LONGEST, Lexicon
+from assistant.semantics.meanings import PARTIAL, Meaning, ValueHit
 from assistant.semantics.time_expressions import TimeExpression
 from assistant.semantics.words import Token
 

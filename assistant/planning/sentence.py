@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assistant.planning.lattice import Span
-from assistant.semantics.lexicon import Lexicon, Meaning, ValueHit
+from assistant.semantics.lexicon import Lexicon
+from assistant.semantics.meanings import Meaning, ValueHit
 from assistant.semantics.words import singular, split
 
 

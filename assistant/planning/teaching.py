@@ -19,7 +19,8 @@ from assistant.planning import attach, lattice, local
 from assistant.planning.draft import Draft
 from assistant.planning.local import Context
 from assistant.semantics import schema_files, words
-from assistant.semantics.lexicon import Lexicon, Meaning
+from assistant.semantics.lexicon import Lexicon
+from assistant.semantics.meanings import Meaning
 from assistant.semantics.taught import Word
 from assistant.semantics.words import split
 from assistant.values import Filter, QueryPlan

@@ -5,7 +5,7 @@ from __future__ import annotations
 from assistant.planning.draft import Against, DimensionUse, Draft, TimeUse
 from assistant.planning.lattice import Span
 from assistant.planning.sentence import Sentence
-from assistant.semantics.lexicon import Meaning
+from assistant.semantics.meanings import Meaning
 
 AGAINST: dict[str, Against] = {
     "month_over_month": "month",

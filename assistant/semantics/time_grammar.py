@@ -12,11 +12,10 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from dateutil.relativedelta import relativedelta
-
 from assistant.semantics import time_expressions as te
-from assistant.semantics.calendar import DAY, Now, floor, step, whole
-from assistant.semantics.time_expressions import Match, Resolver, TimeExpression
+from assistant.semantics.calendar import DAY, Now
+from assistant.semantics.periods import Periods
+from assistant.semantics.time_expressions import Match, TimeExpression
 from assistant.semantics.time_words import TimeWords
 from assistant.values import Grain, Period
 
@@ -26,6 +25,7 @@ class TimeGrammar:
 
     def __init__(self, time: Mapping[str, Any], numbers: Mapping[str, Any]) -> None:
         self.words = TimeWords(time, numbers)
+        self.periods = Periods(self.words.fiscal)
 
     @property
     def fiscal_start(self) -> int:
@@ -74,7 +74,7 @@ class TimeGrammar:
             if not isinstance(unit, Grain):
                 continue
             for size in self.words.phrase("to_date", text, i + length + 1):
-                found.append((length + 1 + size, TimeExpression(self._to_date(unit))))
+                found.append((length + 1 + size, TimeExpression(self.periods.to_date(unit))))
         return found
 
     def _so_far(self, text: Sequence[str], i: int) -> list[Match]:
@@ -101,7 +101,7 @@ class TimeGrammar:
             found.append((size, TimeExpression(te.everything)))
         unit = self.words.abbreviations.get(text[i])
         if unit is not None:
-            found.append((1, TimeExpression(self._to_date(unit))))
+            found.append((1, TimeExpression(self.periods.to_date(unit))))
         weekday = self.words.weekdays.get(text[i])
         if weekday is not None:
             found.append((1, TimeExpression(te.latest_weekday(weekday), instant=True)))
@@ -109,14 +109,6 @@ class TimeGrammar:
             if i + size < len(text) and (day := self.words.weekdays.get(text[i + size])) is not None:
                 found.append((size + 1, TimeExpression(te.latest_weekday(day), instant=True)))
         return found
-
-    def _to_date(self, unit: Grain) -> Resolver:
-        def resolve(now: Now) -> Period:
-            start = floor(now.today, unit, self.words.fiscal)
-            end = min(now.until, start + step(unit))
-            return Period(start=start, end=max(end, start + DAY), to_date=True, unit=unit)
-
-        return resolve
 
     def _last_this(self, text: Sequence[str], i: int) -> list[Match]:
         found: list[Match] = []
@@ -128,23 +120,23 @@ class TimeGrammar:
             unit = self.words.units.get(text[k]) if k < len(text) else None
             if unit == "half" and not count:
                 end = k + 2 if text[k + 1 : k + 2] == ["year"] else k + 1
-                found.append((end - i, TimeExpression(self._last_half)))
+                found.append((end - i, TimeExpression(self.periods.last_half)))
             if not isinstance(unit, Grain):
                 continue
             end = k + 1
             if count:
-                found.append((end - i, TimeExpression(self._last_n(unit, count[1]), back=(unit, count[1]))))
+                found.append((end - i, TimeExpression(self.periods.last(unit, count[1]), back=(unit, count[1]))))
             else:
-                found.append((end - i, TimeExpression(self._last_n(unit, 1), last=unit)))
+                found.append((end - i, TimeExpression(self.periods.last(unit, 1), last=unit)))
         for size in self.words.phrase("this", text, i):
             j = i + size + max(self.words.phrase("whole", text, i + size), default=0)
             unit = self.words.units.get(text[j]) if j < len(text) else None
             if isinstance(unit, Grain):
                 end = j + 1
                 end += max(self.words.phrase("to_date", text, end), default=0)
-                found.append((end - i, TimeExpression(self._to_date(unit), whole=self._next(unit, 0))))
+                found.append((end - i, TimeExpression(self.periods.to_date(unit), whole=self.periods.running(unit))))
             elif unit == "half":
-                found.append((j + 1 - i, TimeExpression(self._this_half)))
+                found.append((j + 1 - i, TimeExpression(self.periods.this_half)))
         for size in self.words.phrase("next", text, i):
             j = i + size
             count = self.words.number(text, j)
@@ -152,59 +144,27 @@ class TimeGrammar:
             unit = self.words.units.get(text[k]) if k < len(text) else None
             if isinstance(unit, Grain):
                 several = count[1] if count else 1
-                found.append((k + 1 - i, TimeExpression(self._next_n(unit, several), future=True)))
+                found.append((k + 1 - i, TimeExpression(self.periods.next(unit, several), future=True)))
         unit = self.words.units.get(text[i])
         if isinstance(unit, Grain):
             for size in self.words.phrase("to_date", text, i + 1):
-                found.append((1 + size, TimeExpression(self._to_date(unit))))
+                found.append((1 + size, TimeExpression(self.periods.to_date(unit))))
             if tuple(text[i + 1 : i + 3]) == ("before", "last"):
-                found.append((3, TimeExpression(self._nth_back(unit, 2))))
+                found.append((3, TimeExpression(self.periods.back(unit, 2))))
         return found
-
-    def _last_n(self, unit: Grain, count: int) -> Resolver:
-        def resolve(now: Now) -> Period:
-            end = floor(now.today, unit, self.words.fiscal)
-            start = end - step(unit, count)
-            return Period(start=start, end=end, unit=unit if count == 1 else None)
-
-        return resolve
-
-    def _nth_back(self, unit: Grain, count: int) -> Resolver:
-        return lambda now: whole(floor(now.today, unit, self.words.fiscal) - step(unit, count), unit, self.words.fiscal)
-
-    def _next(self, unit: Grain, count: int = 1) -> Resolver:
-        return lambda now: whole(floor(now.today, unit, self.words.fiscal) + step(unit, count), unit, self.words.fiscal)
-
-    def _next_n(self, unit: Grain, count: int) -> Resolver:
-        def resolve(now: Now) -> Period:
-            start = floor(now.today, unit, self.words.fiscal) + step(unit)
-            return Period(start=start, end=start + step(unit, count), unit=unit if count == 1 else None)
-
-        return resolve
 
     def _end_of(self, text: Sequence[str], i: int) -> list[Match]:
         """`month end`, `by the end of the year`, `rest of the quarter`: the whole of what is running."""
         found: list[Match] = []
         unit = self.words.units.get(text[i])
         if isinstance(unit, Grain) and text[i + 1 : i + 2] == ["end"]:
-            found.append((2, TimeExpression(te.unresolved, future=True, whole=self._next(unit, 0))))
+            found.append((2, TimeExpression(te.unresolved, future=True, whole=self.periods.running(unit))))
         for size in self.words.phrase("end_of", text, i):
             j = i + size + max((n for n in self.words.phrase("this", text, i + size)), default=0)
             unit = self.words.units.get(text[j]) if j < len(text) else None
             if isinstance(unit, Grain):
-                found.append((j + 1 - i, TimeExpression(te.unresolved, future=True, whole=self._next(unit, 0))))
+                found.append((j + 1 - i, TimeExpression(te.unresolved, future=True, whole=self.periods.running(unit))))
         return found
-
-    def _half(self, day: date) -> date:
-        return day.replace(day=1) - relativedelta(months=(day.month - self.words.fiscal) % 6)
-
-    def _last_half(self, now: Now) -> Period:
-        end = self._half(now.today)
-        return Period(start=end - relativedelta(months=6), end=end)
-
-    def _this_half(self, now: Now) -> Period:
-        start = self._half(now.today)
-        return Period(start=start, end=max(min(now.until, start + relativedelta(months=6)), start + DAY), to_date=True)
 
     def _ago(self, text: Sequence[str], i: int) -> list[Match]:
         """`two months ago`, and `the 7 days before` the period that is compared."""
@@ -215,9 +175,11 @@ class TimeGrammar:
         if not isinstance(unit, Grain):
             return []
         ago = self.words.phrase("ago", text, j + 1)
-        found = [(j + 1 + s - i, TimeExpression(self._nth_back(unit, value))) for s in ago]
+        found = [(j + 1 + s - i, TimeExpression(self.periods.back(unit, value))) for s in ago]
         before = self.words.phrase("before", text, j + 1)
-        return found + [(j + 1 + s - i, TimeExpression(self._last_n(unit, value), back=(unit, value))) for s in before]
+        return found + [
+            (j + 1 + s - i, TimeExpression(self.periods.last(unit, value), back=(unit, value))) for s in before
+        ]
 
     def _month(self, text: Sequence[str], i: int) -> list[Match]:
         found: list[Match] = []
@@ -260,20 +222,22 @@ class TimeGrammar:
         found: list[Match] = []
         for size, months, index in self._part_of_year(text, i):
             after = i + size
-            found.append((size, TimeExpression(self._latest_part(months, index), named_year=False)))
+            found.append((size, TimeExpression(self.periods.latest_part(months, index), named_year=False)))
             year = self.words.year(text, after)
             if year:
-                found.append((size + year[0], TimeExpression(self._part(months, index, year[1]))))
+                found.append((size + year[0], TimeExpression(self.periods.part(months, index, year[1]))))
             relative = self.words.relative_year(text, after)
             if relative:
-                resolve = te.in_year(relative[1], partial(self._part, months, index))
+                resolve = te.in_year(relative[1], partial(self.periods.part, months, index))
                 found.append((size + relative[0], TimeExpression(resolve)))
         year = self.words.year(text, i) if text[i] not in ("of", "in") else None
         if year:
             size, value = year
-            found.append((size, TimeExpression(self._part(12, 1, value), bare_year=size == 1 and text[i].isdigit())))
+            found.append(
+                (size, TimeExpression(self.periods.part(12, 1, value), bare_year=size == 1 and text[i].isdigit()))
+            )
             for part, months, index in self._part_of_year(text, i + size):
-                found.append((size + part, TimeExpression(self._part(months, index, value))))
+                found.append((size + part, TimeExpression(self.periods.part(months, index, value))))
         return found
 
     def _part_of_year(self, text: Sequence[str], i: int) -> list[tuple[int, int, int]]:
@@ -293,23 +257,6 @@ class TimeGrammar:
         if ordinal in (1, 2) and unit == "half":
             return [(2, 6, ordinal)]
         return []
-
-    def _part(self, months: int, index: int, year: int) -> Resolver:
-        start = date(year, 1, 1) + relativedelta(months=self.words.fiscal - 1 + months * (index - 1))
-        if self.words.fiscal > 1:
-            start -= relativedelta(years=1)
-        unit = {3: Grain.QUARTER, 12: Grain.YEAR}.get(months)
-        return lambda now: Period(start=start, end=start + relativedelta(months=months), unit=unit)
-
-    def _latest_part(self, months: int, index: int) -> Resolver:
-        def resolve(now: Now) -> Period:
-            for year in range(now.today.year + 1, now.today.year - 2, -1):
-                period = self._part(months, index, year)(now)
-                if period.start <= now.today:
-                    return period
-            raise AssertionError("some part of the last three years has begun")
-
-        return resolve
 
     def _dates(self, text: Sequence[str], i: int) -> list[Match]:
         word = text[i]
@@ -362,7 +309,7 @@ class TimeGrammar:
             j = i + size + (1 if text[i + size : i + size + 1] == ["the"] else 0)
             unit = self.words.units.get(text[j]) if j < len(text) else None
             if isinstance(unit, Grain):
-                found.append((j + 1 - i, TimeExpression(self._to_date(unit), weak=True)))
+                found.append((j + 1 - i, TimeExpression(self.periods.to_date(unit), weak=True)))
             for inner_size, inner in self._single(text, j):
                 found.append((j + inner_size - i, replace(inner, weak=True)))
         return found
