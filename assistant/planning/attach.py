@@ -266,11 +266,20 @@ class _Attacher:
             case "group" | "each_of":
                 self.negation.settle()
                 j = self.sentence.after(i)
+                if j is None and self._dangles(i, span):
+                    return False
                 each = "each" in span.words
                 if each and (j is None or self.sentence.spans[j].times) and self.draft.values:
                     draft.apart = True  # "RDS, Lambda and CloudWatch: what was billed for each"
                 return True
         return False
+
+    def _dangles(self, i: int, span: Span) -> bool:
+        """`cheapest per run`: what it is per means nothing here, which must not be dropped in silence."""
+        behind = [s.text for s in self.sentence.spans[i + 1 :] if s.words[0].isalpha()]
+        if set(span.words) <= set(self.sentence.lexicon.vocabulary.wording["per"]) and behind:
+            self.draft.unknown.append(f"{span.text} {behind[0]}")
+        return bool(behind)
 
     def _exclude_behind(self) -> bool:
         """`staging and dev left out`: the list before the word is excluded."""
@@ -314,10 +323,20 @@ class _Attacher:
             self.draft.thresholds.append(ThresholdUse(op, value, None, False, metric, span.text))
         if len(meaning.names) > 1 and COST in meaning.names:
             self.draft.metrics_listed = True
+        if self._divides_another(i, span):
+            self.draft.unknown.append(span.text)
+            return
         self.metric_places.append(i)
         self.draft.metrics.append(meaning.names)
         self.draft.metric_texts.append(span.text)
         self.negation.settle()
+
+    def _divides_another(self, i: int, span: Span) -> bool:
+        """`emissions per GPU hour`: the cost of one is kept, other measures of one are not."""
+        per = set(self.sentence.lexicon.vocabulary.wording["per"])
+        before = self.sentence.before(i)
+        last = self.sentence.spans[before].of("metric") if before is not None else None
+        return span.words[0] in per and last is not None and COST not in last.names
 
     def _value(self, i: int, span: Span) -> None:
         hits = span.hits
@@ -360,3 +379,5 @@ class _Attacher:
             self.draft.units.append(names)
         if self.sentence.per_unit(i):
             self.draft.per_unit = True
+        else:
+            self.draft.volume = True

@@ -93,6 +93,7 @@ class Draft:
     thresholds: list[ThresholdUse] = field(default_factory=list)
     units: list[tuple[str, ...]] = field(default_factory=list)
     per_unit: bool = False
+    volume: bool = False
     limit: int | None = None
     number: int | None = None
     descending: bool | None = None

@@ -135,6 +135,14 @@ def of_draft(
         (part if part_of_share else whole).append(condition)
     if base is not None:
         whole, part = edited(scope, base, whole, part, share, dimensions)
+    both = {(f.dimension, v) for f in whole if f.op == "in" for v in f.values}
+    both &= {(f.dimension, v) for f in whole if f.op == "not_in" for v in f.values}
+    for dimension, value in both:
+        label = scope.model.dimension(scope.current.name, dimension).label
+        raise Clarify(
+            f"Nothing is {value} and not {value} at once. For {value} beside all else, ask for the {label} of each.",
+            (f"by {label}", f"share of {value}"),
+        )
     return tuple(whole), tuple(part)
 
 
@@ -142,12 +150,17 @@ def straddling(scope: Scope, uses: Sequence[ValueUse], combination: Sequence[Val
     """`tax and support`: two names joined by and/or that are of different dimensions.
 
     Filters of two dimensions narrow each other, which is not what a sum of the two would be. With commas alone
-    (`Retail, AWS, May`) names narrow each other as long as each is of a dimension of its own.
+    (`Retail, AWS, May`) names narrow each other as long as each is of a dimension of its own. What is left out
+    (`without tax and Lambda`) may be of two kinds, but not where a loose name (`dev and test`) would be the reason
+    to answer about tokens instead of charges.
     """
+    charges = scope.current is None or scope.current.name == "cost_and_usage"
     kinds = [own(scope, hit, scope.current) for use, hit in zip(uses, combination, strict=True) if not use.negated]
     listed = len(set(kinds)) < len(kinds)
     for (one, first), (two, second) in pairwise(zip(uses, combination, strict=True)):
-        plain = (two.anded or (two.joined and listed)) and not (two.negated or one.restricted or two.restricted)
+        plain = (two.anded or (two.joined and listed)) and not (one.restricted or two.restricted)
+        if two.negated and (charges or second.how == "exact"):
+            continue
         if plain and own(scope, first, scope.current) != own(scope, second, scope.current):
             return one.text, two.text
     return None

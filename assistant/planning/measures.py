@@ -113,6 +113,12 @@ def is_value(scope: Scope, name: str) -> bool:
 
 def with_units(scope: Scope, names: list[str]) -> list[str]:
     draft = scope.draft
+    if draft.per_unit and draft.volume and not scope.edits:
+        unit = draft.units[0][0].split()[0]
+        raise Clarify(
+            f"The cost per {singular(unit)} and how many {unit}: one after the other, please.",
+            (f"cost per {singular(unit)}", f"number of {unit}"),
+        )
     if draft.per_unit and (not names or names == [COST] or names == ["unit_cost"]) and (COST in names or not names):
         return ["unit_cost"]
     if "unit_cost" in names:

@@ -89,6 +89,9 @@ def having(
     notes: list[str] = []
     compared = comparison is not None or series_change
     for use in scope.draft.thresholds:
+        if scope.draft.analysis and scope.analysis and "having" not in scope.analysis.takes:
+            label = scope.analysis.label
+            raise Clarify(f"{label} can't be limited to an amount yet. Leave “{use.text}” out.")
         metric = use.metric if use.metric in metrics else metrics[0]
         grouped = bool(dimensions or grain)
         of = threshold_of(scope, use, compared)

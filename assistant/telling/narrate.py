@@ -246,9 +246,13 @@ class _Story:
             return
         current, previous, change, percent = metrics[:4]
         if self.plan.series_change:
-            last = self.rows[-1]
-            moved = self._moved(last, change, percent)
-            yield f"{self.subject}{self.scope}: {moved} in {self.name(last)}, to {self.shown(last, current)}."
+            last = self.name(self.rows[-1])
+            moved = " and ".join(  # one row a currency
+                f"{self._moved(row, change, percent)} to {self.shown(row, current)}"
+                for row in (self.rows[-1:] if self.plan.dimensions else self.rows)
+                if self.name(row) == last
+            )
+            yield f"{self.subject}{self.scope}: {moved} in {last}."
             return
         if len(self.rows) == 1 and not self.plan.dimensions:
             row = self.rows[0]
