@@ -63,9 +63,8 @@ def main(files: list[str]) -> None:
                 compare(company, [i for i in items if i["company"] == company], folder, cluster.url, counts, seconds)
         finally:
             cluster.stop()
-    print(
-        f"{len(items)} questions, {sum(counts[k] for k in ('same', 'different', 'refused'))} statements: {dict(counts)}"
-    )
+    ran = sum(counts[how] for how in ("same", "different", "refused by Spark"))
+    print(f"{len(items)} questions, {ran} statements: {dict(counts)}")
     print(f"Spark took {seconds[1] / (seconds[0] or 1):.0f} times as long as DuckDB on this small data")
 
 
@@ -79,7 +78,8 @@ def compare(company: str, items: list[Any], folder: Path, url: str, counts: Coun
     duck = Assistant(Config(warehouse=warehouse), engine)
     for item in items:
         day = date.fromisoformat(str(item["today"])) if "today" in item else None
-        counts[duck.ask(Question(item["question"], today=day)).status] += 1
+        status = duck.ask(Question(item["question"], today=day)).status
+        counts["asked: " + status] += 1
     duck.close()
     spark = SparkEngine(url, str(folder / company), translate)
     schema = Published(str(folder / company)).manifest(no_client).schema
@@ -88,7 +88,7 @@ def compare(company: str, items: list[Any], folder: Path, url: str, counts: Coun
         try:
             found = spark.run(query)
         except AssistantError as error:
-            counts["refused"] += 1
+            counts["refused by Spark"] += 1
             print(f"{company}: {error}\n  {query.sql}")
             continue
         seconds[0], seconds[1] = seconds[0] + took, seconds[1] + time.perf_counter() - started
