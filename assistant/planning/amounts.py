@@ -5,6 +5,9 @@ Knows neighbours; not dimensions to group by, periods or plans.
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
+
 from assistant.planning.draft import Comparator, DimensionUse, Draft, ThresholdUse, ValueUse
 from assistant.planning.lattice import Span
 from assistant.planning.scope import COST
@@ -61,6 +64,8 @@ class Amounts:
         low, high = self.sentence.spans[j].number, self.sentence.spans[k].number
         assert low is not None
         assert high is not None
+        if low * (factor := _factor(self.sentence.spans[k])) < high and _factor(self.sentence.spans[j]) == 1:
+            low *= factor  # "between 5 and 10k"
         self.sentence.used |= {j, k}
         self.draft.thresholds.append(
             ThresholdUse("between", low, high, self.sentence.spans[k].percent, None, f"between {low} and {high}")
@@ -83,6 +88,10 @@ class Amounts:
                     self.draft.unknown.append(f"{self.sentence.spans[i].text} {number}")  # one ranking at a time
                 self.draft.limit = int(number)
                 self.sentence.used.add(j)
+        only = set(self.sentence.lexicon.vocabulary.wording["only"])
+        named = any(s.of("dimension") or s.hits for s in self.sentence.spans)
+        if self.draft.limit is None and not named and any(set(s.words) <= only for s in self.sentence.spans):
+            self.draft.limit = 1  # "only the biggest", of what was asked before
         return True
 
     def convert(self, i: int) -> bool:
@@ -150,3 +159,10 @@ class Amounts:
                 self.draft.metrics.append((metric.name,))
                 self.draft.metric_texts.append(metric.label)
                 return
+
+
+def _factor(span: Span) -> Decimal:
+    """What the letter or word behind a number multiplies it by: 1,000 in `10k`."""
+    digits = re.search(r"\d[\d.,]*", span.text)
+    plain = Decimal(digits.group().rstrip(".,").replace(",", "")) if digits else Decimal(0)
+    return (span.number or plain) / plain if plain else Decimal(1)

@@ -131,6 +131,10 @@ class _Attacher:
             if not span.hollow:
                 self.draft.unknown.append(span.text)
             return
+        flagged = meaning.kind == "dimension" and any(h.dimension in meaning.names for h in span.hits)
+        if flagged and self.negation.word:
+            self._value(i, span)  # "non batch"
+            return
         match meaning.kind:
             case "operator":
                 self._operator(i, span)

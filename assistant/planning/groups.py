@@ -103,6 +103,8 @@ class Groups:
 
     def empty(self, i: int, span: Span, filled: bool) -> bool:
         follows = self.sentence.spans[i + 1] if i + 1 < len(self.sentence.spans) else None
+        if _plain_no(self.sentence, i):
+            return True
         plain = not filled and set(self.sentence.lexicon.vocabulary.wording["nothing"]) & set(span.words)
         if plain and follows is not None and follows.hits and not follows.of("dimension"):
             self.negation.wait(span.text)  # "no tax"
@@ -141,3 +143,9 @@ class Groups:
             if d.name in meaning.names
         ]
         return says_tag and not any(f.startswith(("Tags.", "x_")) for f in fields) and "any_tag" not in meaning.names
+
+
+def _plain_no(sentence: Sentence, i: int) -> bool:
+    """`no, the total`: an answer, not something that is missing."""
+    nothing = set(sentence.lexicon.vocabulary.wording["nothing"])
+    return i == 0 and set(sentence.spans[0].words) <= nothing and [s.text for s in sentence.spans[1:2]] == [","]

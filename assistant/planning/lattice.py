@@ -84,13 +84,30 @@ def cover(tokens: Sequence[Token], lexicon: Lexicon) -> Cover:
     tokens = [
         t.corrected(spelled[t.word]) if t.word in spelled and not lexicon.meanings([t.word]) else t for t in tokens
     ]
-    tokens = list(_ranges(tokens, lexicon))
+    tokens = list(_ranges([*_capitals(_left_out(tokens, lexicon), lexicon)], lexicon))
     best = _best(tokens, lexicon)
     if best.unknown:
         best = _with_parts(best, lexicon)
     if best.unknown:
         best = _corrected(tokens, best, lexicon)
     return replace(best, spans=tuple(_unglued(best.spans, lexicon)))
+
+
+def _left_out(tokens: Sequence[Token], lexicon: Lexicon) -> Iterator[Token]:
+    """`all compute but kubernetes`: behind such a word, `but` is `except`."""
+    wording, every = lexicon.vocabulary.wording, False
+    for token in tokens:
+        every |= token.word in wording["every"]
+        yield token.corrected(wording["except"][0]) if every and token.word in wording["unless"] else token
+
+
+def _capitals(tokens: Iterator[Token], lexicon: Lexicon) -> Iterator[Token]:
+    """`spend in the US`: no pronoun, though the lower case would be one."""
+    found = list(tokens)
+    shouting = not any(t.text.islower() for t in found)
+    for token in found:
+        place = token.word in lexicon.vocabulary.wording["capitals"] and token.text.isupper() and not shouting
+        yield token.corrected(token.word + ".") if place and not lexicon.value_hits(token.word) else token
 
 
 def _ranges(tokens: Sequence[Token], lexicon: Lexicon) -> Iterator[Token]:

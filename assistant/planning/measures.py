@@ -124,6 +124,10 @@ def with_units(scope: Scope, names: list[str]) -> list[str]:
     if "unit_cost" in names:
         return names
     inside = [n for n in names if scope.model.metric(n).dataset == "business_metrics"]
+    if inside and draft.per_unit and not scope.edits:
+        label, unit = scope.model.metric(inside[0]).label, singular(draft.units[0][0].split()[0])
+        raise Clarify(f"{label} per {unit} is not kept. {label} alone, or the cost per {unit}?",
+                      (label, f"cost per {unit}"))  # fmt: skip
     if inside:
         return inside
     if not names or all(scope.model.metric(n).counted for n in names):

@@ -16,7 +16,9 @@ def open(draft: Draft, sentence: Sentence) -> None:
     """A message that starts like a follow-up; the words themselves carry nothing else."""
     if not sentence.spans:
         return
-    first, last = sentence.spans[0], sentence.spans[-1]
+    thanks = set(sentence.lexicon.vocabulary.wording["thanks"])
+    first = next((s for s in sentence.spans if not set(s.words) <= thanks), sentence.spans[0])
+    last = sentence.spans[-1]
     if first.operator("followup", "same", "add") or (last.operator("followup") and not last.hollow):
         draft.followup = True
 

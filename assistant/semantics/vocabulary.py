@@ -36,8 +36,8 @@ _TOP = (
     "workloads",
 )
 _WORDING = (
-    "pronouns", "sizes", "relative", "nothing", "each_charge", "unless", "whole", "this", "last", "between", "per",
-    "filler", "ordinals",
+    "pronouns", "sizes", "relative", "nothing", "each_charge", "unless", "every", "except", "capitals", "whole",
+    "this", "last", "between", "per", "thanks", "only", "filler", "ordinals",
 )  # fmt: skip
 
 
