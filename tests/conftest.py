@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from companies import quillfox, ravnsund, tarnbrook, wexmoor
+from companies import kestrelway, quillfox, ravnsund, tarnbrook, wexmoor
 from desk import Desk
 
 from assistant import evaluation
@@ -52,6 +52,11 @@ def _ravnsund(warehouse: Path, own_currency: str, since: date) -> None:
         load([str(path) for path in paths], warehouse, table)
 
 
+def _kestrelway(warehouse: Path) -> None:
+    for table, path in kestrelway.build(warehouse.parent / "kestrelway_files"):
+        load([str(path)], warehouse, table)
+
+
 BUILD: dict[str, Callable[[Path], Any]] = {
     "tarnbrook": lambda path: _tarnbrook(path, single_currency=True),
     "tarnbrook_multi": lambda path: _tarnbrook(path, single_currency=False),
@@ -59,6 +64,7 @@ BUILD: dict[str, Callable[[Path], Any]] = {
     "wexmoor": _wexmoor,
     "ravnsund": lambda path: _ravnsund(path, "USD", date(2025, 1, 1)),
     "ravnsund_multi": lambda path: _ravnsund(path, "EUR", date(2026, 4, 1)),
+    "kestrelway": _kestrelway,
     "focus_sample": lambda path: load([str(DATA / "focus_sample.csv")], path),
     "ai_examples": lambda path: load([str(DATA / "ai_examples")], path),
     "demo": lambda path: demo.build(path, end=date(2026, 10, 14)),

@@ -13,7 +13,8 @@ from assistant import evaluation
 # id → why the answer may differ from the corpus: two fair readings of the contract.
 KNOWN: dict[str, str] = yaml.safe_load((CORPUS / "known.yaml").read_text(encoding="utf-8")) or {}
 LEAST_RIGHT = 95.0
-LEAST_OF_FILE = {"heldout3.yaml": 85.0}  # the newest held-out set: its misses are kept as they are, not tuned away
+# Held-out sets whose misses are kept as they are, not tuned away.
+LEAST_OF_FILE = {"heldout3.yaml": 85.0, "heldout6.yaml": 85.0}
 
 
 @pytest.mark.parametrize("file", CORPUS_FILES)

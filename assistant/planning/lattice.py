@@ -102,12 +102,14 @@ def _left_out(tokens: Sequence[Token], lexicon: Lexicon) -> Iterator[Token]:
 
 
 def _capitals(tokens: Iterator[Token], lexicon: Lexicon) -> Iterator[Token]:
-    """`spend in the US`: no pronoun, though the lower case would be one."""
+    """`spend in the US`, `the IT budget`: no pronouns, though the lower case would be ones. "IT spend" is a measure."""
     found = list(tokens)
     shouting = not any(t.text.islower() for t in found)
-    for token in found:
-        place = token.word in lexicon.vocabulary.wording["capitals"] and token.text.isupper() and not shouting
-        yield token.corrected(token.word + ".") if place and not lexicon.value_hits(token.word) else token
+    for token, after in zip(found, (*found[1:], None), strict=True):
+        named = token.word in lexicon.vocabulary.wording["capitals"] and token.text.isupper() and not shouting
+        if named and not lexicon.value_hits(token.word) and not (after and lexicon.meanings([token.word, after.word])):
+            token = token.corrected(token.word + ".")
+        yield token
 
 
 def _ranges(tokens: Sequence[Token], lexicon: Lexicon) -> Iterator[Token]:
