@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from itertools import product
+from itertools import product, zip_longest
 
 from assistant.semantics.lexicon import LONGEST, Lexicon
 from assistant.semantics.meanings import PARTIAL, Meaning, ValueHit
@@ -105,7 +105,7 @@ def _capitals(tokens: Iterator[Token], lexicon: Lexicon) -> Iterator[Token]:
     """`spend in the US`, `the IT budget`: no pronouns, though the lower case would be ones. "IT spend" is a measure."""
     found = list(tokens)
     shouting = not any(t.text.islower() for t in found)
-    for token, after in zip(found, (*found[1:], None), strict=True):
+    for token, after in zip_longest(found, found[1:]):
         named = token.word in lexicon.vocabulary.wording["capitals"] and token.text.isupper() and not shouting
         if named and not lexicon.value_hits(token.word) and not (after and lexicon.meanings([token.word, after.word])):
             token = token.corrected(token.word + ".")
