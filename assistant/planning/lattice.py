@@ -94,11 +94,12 @@ def cover(tokens: Sequence[Token], lexicon: Lexicon) -> Cover:
 
 
 def _left_out(tokens: Sequence[Token], lexicon: Lexicon) -> Iterator[Token]:
-    """`all compute but kubernetes`: behind such a word, `but` is `except`."""
+    """`all compute but kubernetes`: behind such a word, `but` is `except`; not in `all of AWS but only production`."""
     wording, every = lexicon.vocabulary.wording, False
-    for token in tokens:
+    for token, after in zip_longest(tokens, tokens[1:]):
         every |= token.word in wording["every"]
-        yield token.corrected(wording["except"][0]) if every and token.word in wording["unless"] else token
+        says = after is not None and any(m.kind == "operator" for m in lexicon.meanings([after.word]))
+        yield token.corrected(wording["except"][0]) if every and token.word in wording["unless"] and not says else token
 
 
 def _capitals(tokens: Iterator[Token], lexicon: Lexicon) -> Iterator[Token]:
