@@ -5,6 +5,14 @@ import { DropdownMenu, DropdownMenuContent, DropdownMenuItem, DropdownMenuTrigge
 import { ChevronDown, Download } from 'lucide-react'
 
 const PAGE = 12
+const kept = (window.askcostKept ??= new Map())
+
+// A state that outlives its element: the page draws a conversation anew when it gets its address, a moment after the
+// first answer, and what somebody opened or wrote by then must stand.
+function useKept(key, first) {
+  const [value, setValue] = useState(kept.has(key) ? kept.get(key) : first)
+  return [value, (next) => { kept.set(key, next); setValue(next) }]
+}
 
 function number(text) {
   const value = parseFloat(String(text).replace(/[^\d.eE-]/g, ''))
@@ -162,7 +170,8 @@ function Chips({ panel, onChange, busy }) {
 }
 
 function Sql({ panel, original }) {
-  const [text, setText] = useState(panel.sql)
+  const [text, setText] = useKept(`${panel.answer_id} sql`, panel.sql)
+  const [shown, setShown] = useKept(`${panel.answer_id} sql shown`, false)
   const [lineage, setLineage] = useState(null)
   const [busy, setBusy] = useState(false)
   const run = async () => {
@@ -179,7 +188,10 @@ function Sql({ panel, original }) {
     setLineage(reply.ok ? await reply.json() : [])
   }
   return (
-    <details className="ac-sql" data-testid="sql" onToggle={(e) => (e.currentTarget.open && lineage === null ? explain() : null)}>
+    <details className="ac-sql" data-testid="sql" open={shown} onToggle={(e) => {
+      setShown(e.currentTarget.open)
+      if (e.currentTarget.open && lineage === null) explain()
+    }}>
       <summary>SQL{panel.sql_by ? ` (${panel.sql_by})` : ''}</summary>
       <textarea aria-label="SQL, can be edited" spellCheck={false} value={text} data-testid="sql-text"
         rows={Math.min(24, text.split('\n').length + 1)} onChange={(e) => setText(e.target.value)} />
@@ -212,7 +224,8 @@ function Sql({ panel, original }) {
 }
 
 function Receipt({ answer_id }) {
-  const [lines, setLines] = useState(null)
+  const [lines, setLines] = useState([])
+  const [shown, setShown] = useKept(`${answer_id} receipt shown`, false)
   const [again, setAgain] = useState(null)
   const [busy, setBusy] = useState(false)
   const open = async () => {
@@ -230,10 +243,13 @@ function Receipt({ answer_id }) {
     }
   }
   return (
-    <details className="ac-sql" data-testid="audit" onToggle={(e) => (e.currentTarget.open && lines === null ? open() : null)}>
+    <details className="ac-sql" data-testid="audit" open={shown} onToggle={(e) => {
+      setShown(e.currentTarget.open)
+      if (e.currentTarget.open) open()  // each time: a judgement may have come since
+    }}>
       <summary>Receipt</summary>
       <dl className="ac-record">
-        {(lines || []).map(([name, value], at) => <div key={at}><dt>{name}</dt><dd dir="auto">{value}</dd></div>)}
+        {lines.map(([name, value], at) => <div key={at}><dt>{name}</dt><dd dir="auto">{value}</dd></div>)}
       </dl>
       <div className="ac-row">
         <Button size="sm" variant="outline" disabled={busy} onClick={replay} data-testid="replay"
