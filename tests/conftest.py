@@ -8,11 +8,12 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import duckdb
 import pytest
-from companies import kestrelway, quillfox, ravnsund, tarnbrook, wexmoor
+from companies import kestrelway, larkmoor, quillfox, ravnsund, tarnbrook, wexmoor
 from desk import Desk
 
 from assistant import evaluation
@@ -52,9 +53,12 @@ def _ravnsund(warehouse: Path, own_currency: str, since: date) -> None:
         load([str(path) for path in paths], warehouse, table)
 
 
-def _kestrelway(warehouse: Path) -> None:
-    for table, path in kestrelway.build(warehouse.parent / "kestrelway_files"):
-        load([str(path)], warehouse, table)
+def _tables_of(company: ModuleType) -> Callable[[Path], None]:
+    def build(warehouse: Path) -> None:
+        for table, path in company.build(warehouse.parent / f"{warehouse.stem}_files"):
+            load([str(path)], warehouse, table)
+
+    return build
 
 
 BUILD: dict[str, Callable[[Path], Any]] = {
@@ -64,7 +68,8 @@ BUILD: dict[str, Callable[[Path], Any]] = {
     "wexmoor": _wexmoor,
     "ravnsund": lambda path: _ravnsund(path, "USD", date(2025, 1, 1)),
     "ravnsund_multi": lambda path: _ravnsund(path, "EUR", date(2026, 4, 1)),
-    "kestrelway": _kestrelway,
+    "kestrelway": _tables_of(kestrelway),
+    "larkmoor": _tables_of(larkmoor),
     "focus_sample": lambda path: load([str(DATA / "focus_sample.csv")], path),
     "ai_examples": lambda path: load([str(DATA / "ai_examples")], path),
     "demo": lambda path: demo.build(path, end=date(2026, 10, 14)),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +65,22 @@ def test_a_run(case: dict[str, Any], desk: Desk) -> None:
     if case.get("one line"):
         assert len(done.stderr.strip().splitlines()) == 1, done.stderr
         assert not done.stdout
+
+
+def test_the_installed_command_answers_like_the_module(desk: Desk) -> None:
+    """The other runs are forked from a process that has imported the program; these two start from nothing."""
+    words = ["ask", "cost by service last month", *TODAY]
+    environment = {**os.environ, "ASKCOST_WAREHOUSE": str(desk.warehouse)}
+    for command in ([Path(sys.executable).with_name("askcost")], [sys.executable, "-m", "assistant.surfaces.cli.main"]):
+        done = subprocess.run([*command, *words], capture_output=True, text=True, cwd=desk.folder, env=environment)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert _timeless(done.stdout) == _timeless(desk.run(*words).stdout)
+
+
+def _timeless(said: str) -> list[str]:
+    """Without the line that says how long it took."""
+    assert "tokens ·" in said
+    return [line for line in said.splitlines() if "tokens ·" not in line]
 
 
 # --- help ---------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from assistant import evaluation
 KNOWN: dict[str, str] = yaml.safe_load((CORPUS / "known.yaml").read_text(encoding="utf-8")) or {}
 LEAST_RIGHT = 95.0
 # Held-out sets whose misses are kept as they are, not tuned away.
-LEAST_OF_FILE = {"heldout3.yaml": 85.0, "heldout6.yaml": 85.0}
+LEAST_OF_FILE = {"heldout3.yaml": 85.0, "heldout6.yaml": 85.0, "heldout7.yaml": 90.0}
 
 
 @pytest.mark.parametrize("file", CORPUS_FILES)

@@ -123,7 +123,7 @@ class _Attacher:
             self.negation.settle()
             return
         narrows = i > 0 and self.sentence.spans[i - 1].operator("include")  # "only Claims" is the team
-        if span.hits and span.of("unit_of_work") and (narrows or not self.of_work or self._named(i, span)):
+        if span.hits and span.of("unit_of_work") and (narrows or not self.of_work or self.sentence.is_a_name(i)):
             self._value(i, span)
             return
         meaning = self.sentence.meaning(span)
@@ -158,10 +158,6 @@ class _Attacher:
         """`the 2 costliest squads`: a number beside a superlative is how many, even where something is called 2."""
         beside = (self.sentence.after(i), self.sentence.before(i))
         return any(self.sentence.spans[j].operator("top", "bottom") for j in beside if j is not None)
-
-    def _named(self, i: int, span: Span) -> bool:
-        """`what did Claims spend`: written as the name is, where a unit of work would not stand."""
-        return i > 0 and self.sentence.written_as_value(span) and not self.sentence.per_unit(i)
 
     def _analysis(self, span: Span, meaning: Meaning) -> None:
         if self.draft.analysis not in (None, meaning.names[0]):
@@ -360,7 +356,11 @@ class _Attacher:
         previous = self.draft.values[-1] if self.draft.values else None
         joined = previous is not None and self.sentence.list_between(previous.place, i)
         use.joined = joined
-        use.anded = joined and previous is not None and self.sentence.anded(previous.place, i)
+        use.anded = previous is not None and (
+            self.sentence.anded(previous.place, i) if joined else self.sentence.set_against(previous.place, i)
+        )
+        if previous is not None and previous.place == i - 1 and _alike(previous, use):
+            self.draft.unknown.append(f"{previous.text} {use.text}")  # "Azure OpenAI" is neither of the two
         if joined and previous is not None:
             use.negated = previous.negated
             if not use.restricted and previous.restricted and self.sentence.owns(previous.restricted, hits):
@@ -385,3 +385,9 @@ class _Attacher:
             self.draft.per_unit = True
         else:
             self.draft.volume = True
+
+
+def _alike(one: ValueUse, two: ValueUse) -> bool:
+    """Whether two names may be of the same dimension."""
+    first = {(h.dataset, h.dimension) for h in one.hits if h.scan == "primary"}
+    return any((h.dataset, h.dimension) in first for h in two.hits if h.scan == "primary")

@@ -35,7 +35,7 @@ class DimensionUse:
 class ValueUse:
     """Values that rows are filtered by. Neighbours of one dimension joined by and/or are one use.
 
-    joined: to the one before it, by and/or or a comma; anded: by more than a comma.
+    joined: to the one before it, by and/or or a comma; anded: by more than a comma, or set against it.
     """
 
     hits: tuple[ValueHit, ...]

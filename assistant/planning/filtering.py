@@ -10,7 +10,7 @@ from assistant.errors import Clarify
 from assistant.planning import naming
 from assistant.planning.draft import ValueUse
 from assistant.planning.scope import Lacks, Scope
-from assistant.semantics.meanings import ValueHit
+from assistant.semantics.meanings import GUESSED, ValueHit
 from assistant.semantics.model import Dataset
 from assistant.values import Filter, Period, QueryPlan
 
@@ -70,7 +70,7 @@ def readings_of(scope: Scope, use: ValueUse, dataset: Dataset) -> list[ValueHit]
         other = merged.get(dimension)
         if other is None:
             merged[dimension] = hit
-        elif hit.how in ("part",):
+        elif hit.how in ("part", "short"):
             options = sorted({v for h in distinct.values() for v in h.values})
             raise Clarify(f"“{use.text}” could be {len(options)} things. Which one?", tuple(options[:8]))
         else:  # spellings of one name: "AWS" and "aws"
@@ -240,7 +240,7 @@ def hit_doubt(scope: Scope, hit: ValueHit, use: ValueUse, assumptions: list[str]
     if use.corrected:
         assumptions.append(f"'{use.text}' read as {label} {shown}")
         return 0.12
-    if hit.how in ("part", "family"):
+    if hit.how in GUESSED:
         assumptions.append(f"'{use.text}' read as {label} {shown}")
         return 0.08
     if hit.how in ("alias", "inflected") and use.text.lower() != shown.lower():

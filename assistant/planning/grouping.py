@@ -7,6 +7,7 @@ from assistant.planning import naming, periods
 from assistant.planning.draft import DimensionUse
 from assistant.planning.scope import Scope
 from assistant.semantics.model import Dataset
+from assistant.semantics.words import singular
 from assistant.values import Grain, QueryPlan
 
 
@@ -32,6 +33,7 @@ def split_by(scope: Scope, dataset: Dataset, base: QueryPlan | None) -> tuple[tu
             label = scope.model.metric(dataset.default_metric).label
             options = tuple(f"{label} by {k}" for k in kept)
             raise Clarify(f"Whose {label}? They are kept by {' and by '.join(kept)}.", options)
+    _whose(scope, uses, names, base)
     limit_per = None
     ranked = draft.descending is not None or draft.limit is not None
     if ranked and len(names) > 1:
@@ -48,6 +50,22 @@ def split_by(scope: Scope, dataset: Dataset, base: QueryPlan | None) -> tuple[tu
     if draft.adds:
         names = [*kept, *[n for n in names if n not in kept]]
     return tuple(names), limit_per
+
+
+def _whose(scope: Scope, uses: list[DimensionUse], names: list[str], base: QueryPlan | None) -> None:
+    """`its services` after the top providers: one of them is meant, or each; never the services of everybody."""
+    if base is None or len(names) != 1 or not base.dimensions or scope.draft.adds or not scope.draft.refers:
+        return
+    if not (base.limit or base.having):
+        return  # those of all of them are all of them
+    subject = base.dimensions[0]
+    if subject in names or scope.draft.values or any(f.dimension == subject for f in base.filters):
+        return
+    label = scope.model.dimension(base.dataset, subject).label
+    raise Clarify(
+        f"Whose {uses[0].text}? The answer before was by {label}: name one, or ask for every {label}.",
+        (f"by {label} and {singular(uses[0].text)}",),
+    )
 
 
 def only_introduces(scope: Scope, use: DimensionUse, dataset: Dataset) -> bool:

@@ -13,10 +13,10 @@ from itertools import product, zip_longest
 from assistant.semantics.lexicon import LONGEST, Lexicon
 from assistant.semantics.meanings import PARTIAL, Meaning, ValueHit
 from assistant.semantics.time_expressions import TimeExpression
-from assistant.semantics.words import Token
+from assistant.semantics.words import Token, compact
 
 # What a piece of a reading costs: fewer and longer pieces are better, a skipped word is nearly never right.
-PIECE, OPERATOR, HOLLOW, UNKNOWN, PER_EDIT = 1.0, 0.6, 0.35, 40.0, 1.5
+PIECE, OPERATOR, HOLLOW, UNKNOWN, PER_EDIT, NAMED = 1.0, 0.6, 0.35, 40.0, 1.5, 0.5
 # Meanings this much dearer than the best one of the same span are still kept for the rules to choose from.
 KEEP = 0.9
 SEPARATORS = {",", "–", "—", "-", "&", "+", "=", ":", "%", "<", ">", "<=", ">=", "!="}
@@ -106,8 +106,11 @@ def _capitals(tokens: Iterator[Token], lexicon: Lexicon) -> Iterator[Token]:
     """`spend in the US`, `the IT budget`: no pronouns, though the lower case would be ones. "IT spend" is a measure."""
     found = list(tokens)
     shouting = not any(t.text.islower() for t in found)
-    for token, after in zip_longest(found, found[1:]):
+    for at, (token, after) in enumerate(zip_longest(found, found[1:])):
         named = token.word in lexicon.vocabulary.wording["capitals"] and token.text.isupper() and not shouting
+        before = [t.word for t in found[max(0, at - LONGEST) : at]]
+        if named and any(lexicon.value_hits(compact("".join([*before[k:], token.word]))) for k in range(len(before))):
+            named = False  # "Group IT", "9000 Group IT"
         if named and not lexicon.value_hits(token.word) and not (after and lexicon.meanings([token.word, after.word])):
             token = token.corrected(token.word + ".")
         yield token
@@ -236,7 +239,7 @@ def _spans(tokens: Sequence[Token], words: Sequence[str], start: int, lexicon: L
             floor = meanings[0].cost
             kept = tuple(m for m in meanings if m.cost <= floor + KEEP)
             span = replace(span, meanings=kept)
-            cheapest = min(_cost(m, len(part)) for m in kept)
+            cheapest = min(_cost(m, len(part)) for m in kept) - NAMED * _as_written(span)
         if span.times:
             cheapest = min(cheapest, PIECE - 0.1)
         amount = number(part, lexicon)
@@ -252,6 +255,12 @@ def _spans(tokens: Sequence[Token], words: Sequence[str], start: int, lexicon: L
         part = tuple(tokens[start:end])
         found.append((Span(start, end, part, times=tuple(expressions)), PIECE - 0.1))
     return found
+
+
+def _as_written(span: Span) -> bool:
+    """`Group IT spend`: two words or more, letter for letter as a name has them, capitals included."""
+    text = span.text
+    return len(span.tokens) > 1 and not text.islower() and any(text in v for h in span.hits for v in h.values)
 
 
 def _cost(meaning: Meaning, length: int) -> float:

@@ -16,6 +16,7 @@ from assistant.planning import attach, brief, lattice, resolve
 from assistant.planning.resolve import Candidate
 from assistant.semantics import words
 from assistant.semantics.lexicon import Lexicon
+from assistant.semantics.meanings import GUESSED
 from assistant.values import Filter, QueryPlan, Reading
 
 LONGEST_QUESTION = 2_000
@@ -97,7 +98,7 @@ def filters(text: str, lexicon: Lexicon) -> tuple[Filter, ...]:
     """
     cover = lattice.cover(words.tokens(text), lexicon)
     draft = attach.attach(cover.spans, lexicon)
-    guessed = [s.text for s in cover.spans if s.corrected or any(h.how in ("part", "family") for h in s.hits)]
+    guessed = [s.text for s in cover.spans if s.corrected or any(h.how in GUESSED for h in s.hits)]
     if draft.unknown or guessed:
         name = (draft.unknown or guessed)[0]
         raise Clarify(f"“{name}” is not a name in this data.", tuple(lexicon.near(name)))

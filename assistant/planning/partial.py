@@ -17,6 +17,7 @@ from assistant.planning.lattice import Span
 from assistant.planning.local import Context
 from assistant.semantics import bind, words
 from assistant.semantics.lexicon import Lexicon
+from assistant.semantics.meanings import GUESSED
 from assistant.semantics.model import Dataset
 from assistant.values import Access, Filter, QueryPlan
 
@@ -78,7 +79,7 @@ def of(text: str, unknown: Sequence[str], lexicon: Lexicon, context: Context, ac
 
 def _guessed(draft: Draft) -> set[str]:
     """Dimensions of values that were read through a typo or a part of a name."""
-    doubtful = [u for u in draft.values if u.corrected or any(h.how in ("part", "family") for h in u.hits)]
+    doubtful = [u for u in draft.values if u.corrected or any(h.how in GUESSED for h in u.hits)]
     return {h.dimension for use in doubtful for h in use.hits}
 
 

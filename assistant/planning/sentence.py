@@ -49,6 +49,26 @@ class Sentence:
         """Letter for letter, capitals included."""
         return any(span.text == v for h in span.hits for v in h.values) and not span.text.islower()
 
+    def is_a_name(self, i: int) -> bool:
+        """Of a word that also is a unit of work: `what did Claims spend`, `claims budget`, `claims and motor`."""
+        span = self.spans[i]
+        if self.per_unit(i) or (i and self.spans[i - 1].operator("count")):
+            return False
+        if i and self.written_as_value(span):
+            return True
+        exact = {h.dimension for h in span.hits if h.how == "exact"}
+        after = self.after(i)
+        if after is None or not exact:
+            return False
+        follows = self.spans[after]
+        if self.list_between(i, after):
+            return not follows.of("unit_of_work") and any(h.dimension in exact for h in follows.hits)
+        asks = set(self.lexicon.vocabulary.wording["does"]) & {w for s in self.spans[:i] for w in s.words}
+        metric = follows.of("metric") if after == i + 1 and not asks else None  # "what do claims cost"
+        return metric is not None and any(
+            self.lexicon.model.metric(name).dataset != "business_metrics" for name in metric.names
+        )
+
     def is_tag(self, i: int) -> bool:
         """The word `tag` behind the name of one."""
         meaning = self.spans[i].of("dimension")
@@ -282,6 +302,11 @@ class Sentence:
     def anded(self, i: int, j: int) -> bool:
         """More than a comma joins two names of a list."""
         return any(s.operator("conjunction") and s.words != (",",) for s in self.spans[i + 1 : j])
+
+    def set_against(self, i: int, j: int) -> bool:
+        """Only a `versus` stands between two names."""
+        gap = self.spans[i + 1 : j]
+        return any(s.operator("versus") for s in gap) and all(s.operator("versus") or s.hollow for s in gap)
 
     def is_year(self, span: Span) -> bool:
         return any(t.bare_year for t in span.times)

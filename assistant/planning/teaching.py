@@ -124,7 +124,7 @@ def understand(said: Heard, lexicon: Lexicon, today: date, known: Forms) -> Word
         return formula
     cover = lattice.cover(words.tokens(said.meaning), lexicon)
     draft = attach.attach(cover.spans, lexicon)
-    guessed = [s.text for s in cover.spans if s.corrected or any(h.how == "part" for h in s.hits)]
+    guessed = [s.text for s in cover.spans if s.corrected or any(h.how in ("part", "short") for h in s.hits)]
     if draft.unknown or guessed:
         name = (draft.unknown or guessed)[0]
         raise Clarify(

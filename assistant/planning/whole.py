@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from assistant.errors import Clarify
 from assistant.planning.draft import Draft
 from assistant.planning.sentence import Sentence
 
@@ -30,6 +31,8 @@ def close(draft: Draft, sentence: Sentence, metric_places: Sequence[int]) -> Non
         draft.refers = True  # "how many tokens did they use": those of the question before
     if draft.change and not draft.which and _between(draft, sentence):
         draft.change, draft.direction, draft.compare = False, None, True
+    if draft.change and not draft.analysis:
+        _from_when(draft)
     if draft.direction and _narrows(draft, sentence):
         draft.which = True
     if draft.share:
@@ -52,6 +55,18 @@ def _between(draft: Draft, sentence: Sentence) -> bool:
         two.joined and any("or" in s.words for s in sentence.spans[one.place : two.place])
         for one, two in pairwise(draft.values)
     ) and not any(t.versus for t in draft.times)
+
+
+def _from_when(draft: Draft) -> None:
+    """`changed since Q2`: from that quarter's figure to which one? All days since are no answer."""
+    since = [t for t in draft.times if any(e.since for e in t.expressions)]
+    if since and len(draft.times) == 1 and not (draft.grains or draft.against):
+        label = draft.metric_texts[0] if draft.metric_texts else "cost"
+        raise Clarify(
+            f"Changed {since[0].text}: which two periods shall be compared? "
+            f"Name both, or see the {label} of each month {since[0].text}.",
+            (f"{label} by month {since[0].text}",),
+        )
 
 
 def _narrows(draft: Draft, sentence: Sentence) -> bool:

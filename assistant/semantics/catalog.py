@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from fractions import Fraction
 from typing import Any, Protocol
 
 from assistant.semantics import calendar
@@ -40,17 +41,20 @@ class Days:
         """Loaded days within [start, end)."""
         return sum((b - a).days for a, b in self.spans(start, end))
 
-    def units(self, unit: Grain, start: date, end: date, fiscal: int = 1) -> int:
-        """How many days, weeks, months… of [start, end) have loaded days."""
-        if unit is Grain.DAY:
-            return self.count(start, end)
+    def units(self, unit: Grain, start: date, end: date, fiscal: int = 1) -> Fraction:
+        """How many days, weeks, months… of [start, end) have loaded days.
+
+        A week is seven of them: a quarter has 13 and a seventh, whatever day it begins on.
+        """
+        if unit in (Grain.DAY, Grain.WEEK):
+            return Fraction(self.count(start, end), 7 if unit is Grain.WEEK else 1)
         count = 0
         bucket = calendar.floor(start, unit, fiscal)
         while bucket < end:
             following = bucket + calendar.step(unit)
             count += self.count(max(bucket, start), min(following, end)) > 0
             bucket = following
-        return count
+        return Fraction(count)
 
     def spans(self, start: date, end: date) -> list[tuple[date, date]]:
         """The loaded part of [start, end) as half-open spans."""

@@ -24,7 +24,8 @@ from assistant.semantics.words import compact, parts, singular, split, stem
 class Entries:
     """`exact`: words → meanings; `singular`: the same of their singulars; `phrases`: those that may be inflected.
 
-    `all`: every value; `values`: compact name → those that have it.
+    `all`: every value; `values`: compact name → those that have it;
+    `short`: what is also said for them: 4200 for `4200 Broker Portal`.
     """
 
     model: SemanticModel
@@ -34,6 +35,7 @@ class Entries:
     singular: dict[tuple[str, ...], list[Meaning]] = field(default_factory=lambda: defaultdict(list))
     phrases: list[tuple[tuple[str, ...], Meaning]] = field(default_factory=list)
     values: dict[str, list[Indexed]] = field(default_factory=lambda: defaultdict(list))
+    short: dict[str, list[Indexed]] = field(default_factory=lambda: defaultdict(list))
     all: list[Indexed] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -130,8 +132,16 @@ class Entries:
         for entry in self.all:
             for name in {compact(entry.value), *map(compact, _with_and(entry.value))}:
                 self.values[name].append(entry)
+            for name in map(compact, (*_code_and_name(entry.value), *self._without_kind(entry.value))):
+                self.short[name].append(entry)
         for focus in self.vocabulary.focus_values:
             self._add_focus_value(focus.dimension, focus.value, focus.words)
+
+    def _without_kind(self, value: str) -> Iterable[str]:
+        """`Azure OpenAI Service` is also called Azure OpenAI."""
+        *name, kind = value.split()
+        if len(name) > 1 and kind.lower() in self.vocabulary.wording["kinds"]:
+            yield " ".join(name)
 
     def _add_taught(self) -> None:
         """Words that people taught, without those that name a value which is not there, or not for these eyes."""
@@ -215,6 +225,15 @@ class Entries:
 
 def _named(word: Word, dimension: str, values: tuple[str, ...]) -> ValueHit:
     return ValueHit(word.dataset, dimension, values, 0.0, "primary", "alias")
+
+
+def _code_and_name(value: str) -> Iterable[str]:
+    """`4200 Broker Portal` is also called 4200, and Broker Portal; a code that could be a year only by its name."""
+    found = re.fullmatch(r"(\d{3,})\W+(\D.*)", value)
+    if found:
+        yield found[2]
+        if not 1900 <= int(found[1]) <= 2100:
+            yield found[1]
 
 
 def _with_and(value: str) -> Iterable[str]:

@@ -21,6 +21,7 @@ from assistant.semantics.model import Dimension, SemanticModel, plural
 from assistant.semantics.vocabulary import Vocabulary
 from assistant.semantics.words import compact, parts, singular, split, stem
 
+How = Literal["exact", "alias", "inflected", "short"]
 LONGEST = 7
 START = 3  # letters that no inflection changes
 
@@ -63,7 +64,7 @@ class Lexicon:
             exact += tuple(h for h in found if h.dataset not in covered)
             if any(h.scan == "primary" for h in found):
                 break
-        if exact:
+        if exact := exact or self._named(self._known.short.get(name, ()), "short"):
             return exact
         if len(name) > 3:
             for other in (name + "s", name.removesuffix("s"), name.removesuffix("es")):
@@ -148,11 +149,12 @@ class Lexicon:
                 return meaning.names
         return ()
 
-    def _hits(self, name: str, how: Literal["exact", "alias", "inflected"]) -> tuple[ValueHit, ...]:
+    def _hits(self, name: str, how: How) -> tuple[ValueHit, ...]:
+        return self._named(self._known.values.get(name, ()), how)
+
+    def _named(self, found: Iterable[Indexed], how: How) -> tuple[ValueHit, ...]:
         return tuple(
-            ValueHit(d.dataset, d.name, (i.value,), i.weight, d.scan, how)
-            for i in self._known.values.get(name, ())
-            for d in i.dimensions
+            ValueHit(d.dataset, d.name, (i.value,), i.weight, d.scan, how) for i in found for d in i.dimensions
         )
 
     def _inflected(self, key: tuple[str, ...]) -> list[Meaning]:
@@ -237,5 +239,5 @@ class Lexicon:
 
 def _cost(hits: Sequence[ValueHit]) -> float:
     best = min(hits, key=lambda h: (h.scan != "primary", h.how))
-    cost = {"exact": EXACT, "alias": ALIAS, "inflected": INFLECTED, "part": PARTIAL, "family": PARTIAL}[best.how]
+    cost = {"exact": EXACT, "inflected": INFLECTED, "part": PARTIAL, "family": PARTIAL}.get(best.how, ALIAS)
     return cost + {"primary": 0.0, "secondary": 0.3, "named": 0.6}[best.scan]

@@ -15,6 +15,8 @@ Kind = Literal[
 
 # What a way of matching costs; only the order matters: exact, inflected, abbreviated, part of a name, misspelt.
 EXACT, NUMBER, ALIAS, INFLECTED, PARTIAL = 0.0, 0.05, 0.1, 0.15, 0.8
+# Ways that find a value by less than its name, or many by what they share.
+GUESSED = ("short", "part", "family")
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class ValueHit:
     values: tuple[str, ...]
     weight: float
     scan: str
-    how: Literal["exact", "alias", "inflected", "part", "family"] = "exact"
+    how: Literal["exact", "alias", "inflected", "short", "part", "family"] = "exact"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from dateutil.relativedelta import relativedelta
 
 from assistant.errors import Clarify
-from assistant.semantics.calendar import DAY, Now, Shift, step, whole, whole_months
+from assistant.semantics.calendar import DAY, Now, Shift, floor, step, whole, whole_months
 from assistant.values import Grain, Period
 
 Resolver = Callable[[Now], Period]
@@ -19,7 +19,7 @@ Resolver = Callable[[Now], Period]
 class TimeExpression:
     """A period in words. `resolve` makes days of it; `shift` marks one that needs another period as base.
 
-    whole: the days to come included, for what looks ahead.
+    whole: the days to come included, for what looks ahead. since: from there to the newest loaded day.
     """
 
     resolve: Resolver
@@ -33,6 +33,7 @@ class TimeExpression:
     whole: Resolver | None = None
     ambiguous: tuple[str, ...] = ()
     weak: bool = False
+    since: bool = False
     ends: tuple[TimeExpression, ...] = ()
 
 
@@ -147,6 +148,11 @@ def cut(inner: Resolver) -> Resolver:
 
 def until(inner: Resolver) -> Resolver:
     return lambda now: Period(start=min(now.first, inner(now).start), end=inner(now).end)
+
+
+def until_in_year(fiscal: int, inner: Resolver) -> Resolver:
+    """`up to August this year`: from that year's first day."""
+    return lambda now: Period(start=floor(inner(now).start, Grain.YEAR, fiscal), end=inner(now).end)
 
 
 def before(inner: Resolver) -> Resolver:

@@ -319,11 +319,13 @@ class TimeGrammar:
         for size in self.words.phrase("since", text, i):
             for n, inner in self._single(text, i + size):
                 end = i + size + n
-                found.append((end - i, TimeExpression(te.since(inner.resolve), ambiguous=inner.ambiguous)))
+                found.append((end - i, TimeExpression(te.since(inner.resolve), ambiguous=inner.ambiguous, since=True)))
         for key, make in (("until", te.until), ("before", te.before), ("after", te.after)):
             for size in self.words.phrase(key, text, i):
                 for n, inner in self._single(text, i + size):
-                    found.append((size + n, TimeExpression(make(inner.resolve), ambiguous=inner.ambiguous)))
+                    of_a_year = key == "until" and self._names_its_year(text[i + size : i + size + n])
+                    edge = partial(te.until_in_year, self.periods.fiscal) if of_a_year else make
+                    found.append((size + n, TimeExpression(edge(inner.resolve), ambiguous=inner.ambiguous)))
         for opener in [*self.words.phrase("from", text, i), 0]:
             found += self._days_of_month(text, i, opener)
             for n, first in self._single(text, i + opener):
@@ -349,6 +351,11 @@ class TimeGrammar:
                 if opener and text[j : j + 1] and text[j] in ("onwards", "onward", "on", "forward"):
                     found.append((j + 1 - i, TimeExpression(te.since(first.resolve))))
         return found
+
+    def _names_its_year(self, text: Sequence[str]) -> bool:
+        """`August this year`, and not `this year` alone."""
+        found = [(k, self.words.relative_year(text, k)) for k in range(1, len(text))]
+        return any(year and k + year[0] == len(text) for k, year in found)
 
     def _days_of_month(self, text: Sequence[str], i: int, opener: int) -> list[Match]:
         """`8 to 14 June`, `from the 18th to the 24th of June`, `between 5 and 9 January`."""

@@ -37,7 +37,7 @@ _TOP = (
 )
 _WORDING = (
     "pronouns", "sizes", "relative", "nothing", "each_charge", "unless", "every", "except", "capitals", "whole",
-    "this", "last", "between", "per", "thanks", "only", "filler", "ordinals",
+    "this", "last", "between", "per", "thanks", "only", "does", "kinds", "filler", "ordinals",
 )  # fmt: skip
 
 

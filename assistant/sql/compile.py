@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from fractions import Fraction
 from functools import cached_property, lru_cache
 
 from sqlglot import Expr, exp, parse_one
@@ -276,7 +277,7 @@ class _Compiler:
         """Loaded days (weeks, months…) of the period, or of each bucket of a series."""
         assert self.plan.average is not None
         if self.plan.grain is None:
-            return str(self._days.units(self.plan.average, period.start, period.end, self.fiscal))
+            return _number(self._days.units(self.plan.average, period.start, period.end, self.fiscal))
         arms = []
         start = calendar.floor(period.start, self.plan.grain, self.fiscal)
         while start < period.end:
@@ -284,7 +285,7 @@ class _Compiler:
             span = Period(start=max(start, period.start), end=min(end, period.end))
             count = self._days.units(self.plan.average, span.start, span.end, self.fiscal)
             if count:
-                arms.append(f"WHEN {literal_date(start)} THEN {count}")
+                arms.append(f"WHEN {literal_date(start)} THEN {_number(count)}")
             start = end
         return f"CASE {self.plan.grain.value} {' '.join(arms)} END" if arms else "NULL"
 
@@ -356,6 +357,10 @@ class _Compiler:
 
 def _q(name: str) -> str:
     return exp.to_identifier(name, quoted=not name.isidentifier()).sql(dialect="duckdb")
+
+
+def _number(count: Fraction) -> str:
+    return str(count.numerator) if count.denominator == 1 else f"({count.numerator} / {count.denominator}.0)"
 
 
 def _as(expression: Expr, name: str) -> Expr:
