@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).parent.parent
 PATIENCE = 120
 # Each run is a process of its own, forked from one that has imported the program already: a start costs half a second.
 FORKS = multiprocessing.get_context("forkserver")

@@ -123,7 +123,23 @@ o4|{OWN}|Colocation|Other|Columbus Hall B|cmh||||||{IT}|{GS}|62|0
 x1|{AWS}|Amazon OpenSearch Service|Analytics|distribution|us-west-2|Broker Services|Agentview|prod|Small Business|internal|{BP}|{CL}|52|0
 x2|{GC}|Cloud Run|Compute|lm-labs|us-central1|Growth|Concierge|prod|Pet-Care|public|{DS}|{PL}|36|.04
 """.strip().splitlines()
-KEYS = ["key", "provider", "service", "category", "account", "region", "team", "app", "env", "product", "dclass", "cc", "division", "list", "growth"]
+KEYS = [
+    "key",
+    "provider",
+    "service",
+    "category",
+    "account",
+    "region",
+    "team",
+    "app",
+    "env",
+    "product",
+    "dclass",
+    "cc",
+    "division",
+    "list",
+    "growth",
+]
 ROWS = [dict(zip(KEYS, line.split("|"), strict=True)) for line in LINES]
 DISC = {AWS: 0.94, MS: 0.91, GC: 0.96, SF: 0.88, AN: 0.95}
 SP = ("sp-lm-2", "Claims Savings Plan", "Savings Plan", "Spend")
