@@ -360,7 +360,10 @@ def _q(name: str) -> str:
 
 
 def _number(count: Fraction) -> str:
-    return str(count.numerator) if count.denominator == 1 else f"({count.numerator} / {count.denominator}.0)"
+    """As SQL; a fraction as a double, which every engine divides alike."""
+    if count.denominator == 1:
+        return str(count.numerator)
+    return f"(CAST({count.numerator} AS DOUBLE) / {count.denominator})"
 
 
 def _as(expression: Expr, name: str) -> Expr:
