@@ -35,6 +35,7 @@ def tell(
     story = _Story(plan, columns, rows, model, truncated)
     asked = [t.value for t in plan.having] + ([plan.limit] if plan.limit else [])
     kept = numbers.checked(story.sentences(), columns, rows, story.quoted, asked)
+    kept = kept or [f"{len(rows):,} row{'' if len(rows) == 1 else 's'}."]  # rows are never shown without a word
     return " ".join([*kept, *([complete] if complete else [])])
 
 
@@ -94,7 +95,8 @@ class _Story:
     @property
     def was(self) -> str:
         """`tokens were`, `cost was`."""
-        many = self.metrics[0].label.endswith("s") and not self.plan.average
+        head, _, _ = self.metrics[0].label.partition(" per ")
+        many = head.endswith("s") and not self.plan.average
         return "were" if many and not self.metrics[0].label.startswith("number") else "was"
 
     def dimension(self, name: str) -> str:

@@ -31,7 +31,7 @@ def unsupported(
     asked: figures of the question itself, such as a threshold.
     """
     for phrase in sorted({q for q in quoted if any(c.isdigit() for c in q)}, key=len, reverse=True):
-        text = re.sub(rf"(?<![\d.,]){re.escape(phrase)}(?!\d|[.,]\d)", " ", text)
+        text = re.sub(rf"(?<![\d.,]){re.escape(phrase)}(?!\d|[.,]\d)", " ", text, flags=re.IGNORECASE)
     known = [*_derivable(columns, rows), *(float(a) for a in asked)]
     return [found for found in _FIGURE.findall(text) if not _stands(found, known)]
 
