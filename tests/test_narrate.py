@@ -58,6 +58,7 @@ def _faults(answer: Answer) -> list[str]:
     quoted += [calendar.label(period) for period in (plan.period, plan.comparison) if period]
     quoted += re.findall(r"Data is loaded up to (\d+ \w+ \d+)", text)
     quoted += [column.unit or "" for column in answer.columns]
+    quoted.append((answer.understood or "").split(" · ")[0])  # "cost per 1k tokens"
     asked: list[numbers.Number] = [*(one.value for one in plan.having), *([plan.limit] if plan.limit else [])]
     if plan.analysis:
         return faults  # its sentences also quote columns that are too wide to show; its own tests check them
@@ -141,3 +142,15 @@ def test_amounts_of_several_currencies_are_said_apart(assistant_for: AssistantFo
     place = currencies.index("currency")
     assert {row[place] for row in answer.rows} == {"USD", "EUR", "GBP"}
     assert all(symbol in answer.answer for symbol in "$€£")
+
+
+def test_several_measures_of_two_periods_are_each_told(tarnbrook: Assistant) -> None:
+    text = told(tarnbrook, "billed and effective cost in February 2026 versus January 2026")
+    assert "effective cost $188,628.77, down $13,679.19 (6.8%)" in text.lower()
+    assert "billed cost $" in text.lower()
+    assert "Jan 2026" in text
+
+
+def test_a_quantity_has_its_unit_unless_its_name_says_it(tarnbrook: Assistant) -> None:
+    assert " kWh in Feb 2026" in told(tarnbrook, "GPU energy last month")
+    assert "tokens tokens" not in told(tarnbrook, "tokens last month").lower()

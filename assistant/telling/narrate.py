@@ -16,11 +16,12 @@ from typing import Any
 from assistant.semantics import calendar
 from assistant.semantics.model import Metric, SemanticModel, plural
 from assistant.telling import numbers
-from assistant.telling.figures import figure
+from assistant.telling.figures import Number, currency_of, figure
 from assistant.telling.understood import filter_words, threshold_words
 from assistant.values import AnswerColumn, Grain, QueryPlan
 
 Row = Sequence[Any]
+UNSAID = ("percent", "count", "quantity", "ratio", "currency", "date")  # units that need no word behind a figure
 
 
 def tell(
@@ -114,7 +115,14 @@ class _Story:
             return _bucket(value, self.plan.grain)
         unit = self.columns[place].unit
         currency = next((str(row[i]) for i, c in enumerate(self.columns) if c.name == "currency"), None)
-        return figure(value, unit or currency)
+        return self._measured(value, unit or currency)
+
+    def _measured(self, value: Number, unit: str | None) -> str:
+        """`1,200.5 kWh`: with its unit, unless the figure's signs or the metric's own words say it."""
+        text, label = figure(value, unit), self.metrics[0].label.lower()
+        if not unit or unit in UNSAID or currency_of(unit) or unit.lower().replace("-", " ") in label:
+            return text
+        return f"{text} {unit}"
 
     def name(self, row: Row) -> str:
         """What a row is about: `Payments`, `AWS / US East`, `Jun 2026`."""
@@ -244,7 +252,7 @@ class _Story:
 
     def _changes(self, metrics: Sequence[int]) -> Iterator[str]:
         if len(self.metrics) > 1:
-            yield f"{len(self.rows)} rows compare {self.period} with {self.before}."
+            yield self._several_changes(metrics)
             return
         current, previous, change, percent = metrics[:4]
         if self.plan.series_change:
@@ -281,6 +289,17 @@ class _Story:
             told = all(sums) and not self.plan.limit and not self.plan.having
             between = "" if told else f" from {self.before} to {self.period}{self._filters}"
             yield f"The largest move{between}: {self.name(movers[0])}, {moved} to {self.shown(movers[0], current)}."
+
+    def _several_changes(self, metrics: Sequence[int]) -> str:
+        if len(self.rows) > 1 or len(metrics) != 4 * len(self.metrics):
+            return f"{len(self.rows)} rows compare {self.period} with {self.before}."
+        row = self.rows[0]
+        said = [
+            f"{metric.label} {self.shown(row, metrics[at])}, {self._moved(row, metrics[at + 2], metrics[at + 3])}"
+            for at, metric in zip(range(0, len(metrics), 4), self.metrics, strict=True)
+        ]
+        text = "; ".join(said)
+        return f"{text[:1].upper()}{text[1:]}{self.scope}, against {self.before}."
 
     def _leading(self, current: int, change: int, percent: int) -> str:
         """What stands first by its size: who moved most may not be among the rows."""
@@ -322,7 +341,7 @@ class _Story:
         values = [row[place] for row in self.rows if row[place] is not None]
         if self.plan.cumulative or (self.plan.average and self.plan.grain):
             return None
-        return figure(sum((Decimal(str(v)) for v in values), Decimal(0)), column.unit)
+        return self._measured(sum((Decimal(str(v)) for v in values), Decimal(0)), column.unit)
 
     @property
     def _bucket_name(self) -> str:
