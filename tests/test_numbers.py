@@ -67,7 +67,7 @@ def test_names_and_figures_of_the_question_may_hold_digits() -> None:
     text = "Above $5,000: none in 2026 for cost center 4711."
     assert unsupported(text) == ["5,000", "2026", "4711"]
     assert unsupported(text, quoted=["2026", "4711"], asked=[Decimal(5000)]) == []
-    assert unsupported("Cost per 1k tokens of Core was $500.00.", quoted=["cost per 1k tokens"]) == []
+    assert unsupported("Cost per 9k tokens of Core was $500.00.", quoted=["cost per 9k tokens"]) == []
 
 
 @pytest.mark.parametrize("name", ["1", "23", "4.5", "7 "])

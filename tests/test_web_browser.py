@@ -100,7 +100,10 @@ class Visit:
         expect(self.page.locator(ends)).to_have_count(before + 1)
 
     def at_its_address(self) -> None:
-        """Waits until a conversation has its address: the page draws itself anew then, twice, and clicks get lost."""
+        """Waits until a conversation has its address and stands still.
+
+        A question makes the page draw every panel anew, on a slow machine after its answer, and clicks get lost.
+        """
         self.page.wait_for_url("**/thread/**")
         self.page.evaluate("""() => new Promise((still) => {
             let waiting = setTimeout(still, 1500)
@@ -221,13 +224,14 @@ def test_sql_is_saved_as_verified_and_an_answer_is_judged(visit: Visit) -> None:
     page = visit.page
     sql = "SELECT ServiceName AS service, SUM(ListCost) AS listed FROM cost_and_usage GROUP BY ALL"
     visit.ask("cost by service in January 2026")
-    visit.last("sql").locator("summary").dispatch_event("click")  # at once, and not torn apart by a redrawing page
-    visit.last("sql-text").fill(sql)
     visit.at_its_address()
-    expect(visit.last("sql-text")).to_have_value(sql)  # drawing the page anew keeps what was written
-    expect(visit.last("sql-text")).to_be_visible()
+    visit.last("sql").locator("summary").click()
+    visit.last("sql-text").fill(sql)
     visit.answered(lambda: visit.last("sql-save").click())
     visit.answered(lambda: visit.last("choice").click())
+    edited = page.get_by_test_id("sql-text").first
+    expect(edited).to_have_value(sql)  # a next question draws every panel anew, which keeps what was written
+    expect(edited).to_be_visible()
     expect(visit.last("sql").locator("summary")).to_contain_text("verified")
     expect(visit.last("answer-table")).to_contain_text("listed")
     expect(visit.last("answer")).to_contain_text("verified by local operator")

@@ -7,8 +7,8 @@ import { ChevronDown, Download } from 'lucide-react'
 const PAGE = 12
 const kept = (window.askcostKept ??= new Map())
 
-// A state that outlives its element: the page draws a conversation anew when it gets its address, a moment after the
-// first answer, and what somebody opened or wrote by then must stand.
+// A state that outlives its element: the page draws every panel of a conversation anew at each question, and what
+// somebody opened or wrote must stand.
 function useKept(key, first) {
   const [value, setValue] = useState(kept.has(key) ? kept.get(key) : first)
   return [value, (next) => { kept.set(key, next); setValue(next) }]
